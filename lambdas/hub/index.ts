@@ -1,0 +1,36 @@
+export type { ClientInterface, ClientProxy } from "./client-proxy.ts";
+export {
+  type AnyHubDefinition,
+  type Authorize,
+  type CheckedMethod,
+  DisconnectError,
+  type DisconnectReason,
+  defineHub,
+  type HubDefinition,
+  type HubEvents,
+  type ShortMethod,
+} from "./define-hub.ts";
+export {
+  type ClaimTypes,
+  defineService,
+  type HubEntry,
+  isService,
+  type JwtBearer,
+  type JwtBearerOptions,
+  jwtBearer,
+  type LifetimeOptions,
+  type Service,
+  type ServiceOptions,
+} from "./define-service.ts";
+export type {
+  CloseOptions,
+  ConnectionSelector,
+  HubCaller,
+  HubClients,
+  HubConnections,
+  HubGroups,
+  JsonValue,
+} from "./hub-caller.ts";
+export { HubException } from "./hub-exception.ts";
+export type * from "./ports.ts";
+export type * from "./store.ts";

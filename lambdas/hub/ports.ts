@@ -1,0 +1,80 @@
+// What the outside owes the hub, each port with its guarantee. Implementations live in aws/, auth/, local/ and in the
+// wiring; `test/suites/` holds one contract per port that every implementation runs.
+
+/** Milliseconds since the epoch, and waiting. The only source of time. */
+export interface Clock {
+  now(): number;
+  /** Resolves after `milliseconds`, or at once when `signal` aborts. Never rejects. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Unguessable identifiers. */
+export interface Random {
+  /** 16 random bytes as base64url: 22 characters that need no escaping in a URL. */
+  id(): string;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured log. Never given tokens, payloads or resume keys. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** The same log with fields added to every line. */
+  with(fields: LogFields): Log;
+}
+
+/** What became of a message for one transport. */
+export type PostOutcome =
+  /** The gateway took it. It says nothing about the client having received it. */
+  | "accepted"
+  /** The transport does not exist (410). It may not exist *yet*: while connect runs, a post answers `gone` too. */
+  | "gone"
+  /** Throttled or failing, also after retries. The message is lost for this transport. */
+  | "failed";
+
+/**
+ * The open transports, wherever they end. Messages posted one after another, each awaited, arrive in that order;
+ * concurrent posts have no order.
+ */
+export interface Transports {
+  /** Sends `text` as one WebSocket message. Never throws for what happens on the way: that is the outcome. */
+  post(transportId: string, text: string): Promise<PostOutcome>;
+  /** Closes the transport if it is open. Idempotent; may or may not cause a disconnect event. */
+  close(transportId: string): Promise<void>;
+}
+
+/** What a signed connection token says. Times are epoch milliseconds. */
+export interface ConnectionTokenClaims {
+  readonly hub: string;
+  readonly connectionId: string;
+  readonly userIdentifier?: string;
+  readonly issuedAt: number;
+}
+
+/** Signs and verifies connection tokens: nothing is stored between negotiate and connect. */
+export interface ConnectionTokens {
+  /** URL-safe: clients put it into the query unescaped. */
+  issue(claims: ConnectionTokenClaims): Promise<string>;
+  /** The claims, or undefined for anything that was not issued with this secret. Does not judge age. */
+  verify(token: string): Promise<ConnectionTokenClaims | undefined>;
+}
+
+/** Claims as `auth` returns them: a JWT's payload, or the like. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** The request that `auth` judges: negotiate's, and again connect's. Header names and query names are lower case. */
+export interface AuthRequest {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly cookies: Readonly<Record<string, string | undefined>>;
+  /** The bearer token of the `Authorization` header, else of the `access_token` query parameter. */
+  readonly token: string | undefined;
+  readonly hub: string;
+  readonly sourceIp: string | undefined;
+}
+
+/** Says who sent a request: their claims, or null for nobody that is known. Throws only when it cannot tell. */
+export type Authenticate = (request: AuthRequest) => Promise<Claims | null> | Claims | null;
