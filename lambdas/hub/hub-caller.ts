@@ -13,7 +13,7 @@ export interface HubCaller<Client> {
   /** The id claim of a signed-in user. */
   readonly userIdentifier: string | undefined;
   readonly user: User;
-  /** Query and chosen headers of the request that opened the connection. */
+  /** Query and chosen headers of the request that opened the connection, without ids and tokens. */
   readonly request: RequestInfo;
   /** Kept with the connection: JSON values, 4 KB in all. Changes are written back when the handler returns. */
   readonly items: Map<string, JsonValue>;

@@ -22,6 +22,7 @@ export {
   type Service,
   type ServiceOptions,
 } from "./define-service.ts";
+export { forEachLimit } from "./for-each-limit.ts";
 export type {
   CloseOptions,
   ConnectionSelector,
@@ -33,4 +34,5 @@ export type {
 } from "./hub-caller.ts";
 export { HubException } from "./hub-exception.ts";
 export type * from "./ports.ts";
-export type * from "./store.ts";
+export * from "./server.ts";
+export * from "./store.ts";

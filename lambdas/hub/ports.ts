@@ -65,15 +65,20 @@ export interface ConnectionTokens {
 /** Claims as `auth` returns them: a JWT's payload, or the like. */
 export type Claims = Readonly<Record<string, unknown>>;
 
-/** The request that `auth` judges: negotiate's, and again connect's. Header names and query names are lower case. */
-export interface AuthRequest {
+/** A request as a gateway hands it over. Header names are lower case, query names as sent; both without prototype. */
+export interface ClientRequest {
+  /** Path of the hub without slashes around it, as the client spells it. */
+  readonly hubPath: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly query: Readonly<Record<string, string | undefined>>;
+  readonly sourceIp: string | undefined;
+}
+
+/** The request that `auth` judges: negotiate's, and again connect's. */
+export interface AuthRequest extends ClientRequest {
   readonly cookies: Readonly<Record<string, string | undefined>>;
   /** The bearer token of the `Authorization` header, else of the `access_token` query parameter. */
   readonly token: string | undefined;
-  readonly hub: string;
-  readonly sourceIp: string | undefined;
 }
 
 /** Says who sent a request: their claims, or null for nobody that is known. Throws only when it cannot tell. */

@@ -87,7 +87,7 @@ export interface User {
   readonly claims: Readonly<Record<string, unknown>>;
 }
 
-/** The connect request, as `hub.request` shows it. Names are lower case; tokens are left out. */
+/** The connect request, as `hub.request` shows it: query names as sent, header names in lower case, no tokens. */
 export interface RequestInfo {
   readonly query: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
@@ -138,6 +138,29 @@ export interface SweeperLease {
   readonly lastTick: number;
   /** After an outage: no silence ends anybody before this time. */
   readonly notBefore: number;
+}
+
+/** What must still hold for an ending to be claimed. */
+export type EndFrom =
+  /** Open; with `deadline`, no frame has moved it. */
+  | { readonly phase: "open"; readonly deadline?: number }
+  /** Accepted: with `turn`, still connecting under that dead or own turn; without, no handshake has come. */
+  | { readonly phase: "accepted"; readonly turn: Turn | undefined }
+  /** Ended, and its ender's lease has run out. */
+  | { readonly phase: "ended"; readonly ender: string | undefined; readonly deadline: number };
+
+export interface EndClaim {
+  readonly transportId: string;
+  readonly from: EndFrom;
+  readonly ender: string;
+  /** When the claim lapses, so that a sweep finishes what the ender left. */
+  readonly until: number;
+  readonly reason: EndReason;
+}
+
+/** Whether `onDisconnected` stays silent, because the connection never was connected. */
+export function isSilent(reason: EndReason): boolean {
+  return reason.code === "handshake_failed" || reason.code === "connect_failed";
 }
 
 export interface Store {
@@ -197,8 +220,11 @@ export interface Store {
   leave(connectionId: string, hub: string, group: string): Promise<void>;
   /** The groups of a connection, consistent, in the order of their UTF-8 bytes. */
   groups(connectionId: string): Promise<readonly string[]>;
-  /** True if {@link enter} has happened: `onConnected` may have started. */
-  entered(connectionId: string, hub: string): Promise<boolean>;
+  /**
+   * The connection as a member of its hub, consistent; undefined before {@link enter} and after the end. So it is
+   * also the answer to whether `onConnected` may have started, and whether anything may be posted to it.
+   */
+  member(connectionId: string, hub: string): Promise<Member | undefined>;
   /** Everybody addressed, in pages, read consistently. */
   members(audience: Audience): AsyncIterable<readonly Member[]>;
   /** Removes a stale membership, only while it still names this transport. */
@@ -207,22 +233,16 @@ export interface Store {
   // --- ending ----------------------------------------------------------------------------------------------------
 
   /**
-   * Marks that the connection is to end for `reason`, unless it is marked already: no further frame is dispatched.
-   * With `sweep` the next tick ends it; otherwise the caller goes on to do so. Returns the marked state, undefined
-   * when there is nothing to end.
+   * Marks that the connection is to end for `reason`, unless it is marked already: no further frame is dispatched,
+   * and the next sweep ends it if nobody does before. Returns the marked state, undefined when there is nothing to
+   * mark.
    */
-  markEnd(transportId: string, reason: EndReason, sweep: boolean): Promise<TransportState | undefined>;
+  markEnd(transportId: string, reason: EndReason): Promise<TransportState | undefined>;
   /**
-   * Claims the ending for `ender` until `until` if the state is still as `seen`: same phase, same turn while
-   * connecting, same deadline if `exact`. A reason marked earlier stays. Undefined for all but one caller.
+   * Claims the ending, if the transport is still as `claim.from` says. A reason marked earlier stays, unless this one
+   * is silent ({@link isSilent}). Returns the claimed state, undefined for all but one caller.
    */
-  claimEnd(
-    seen: TransportState,
-    ender: string,
-    until: number,
-    reason: EndReason,
-    exact: boolean,
-  ): Promise<TransportState | undefined>;
+  claimEnd(claim: EndClaim): Promise<TransportState | undefined>;
   /** Turns the connection row into a tombstone. From here on nobody joins anything. Undefined if there is none. */
   bury(connectionId: string, expiresAt: number): Promise<ConnectionState | undefined>;
   /** Marks `onDisconnected` as done (or not wanted) by deleting the session. */

@@ -1,1 +1,10 @@
-export {};
+// Text to hub messages and back. Pure: no I/O, no clock.
+export { core } from "./core/index.ts";
+export {
+  type ClientMessage,
+  type Dialect,
+  type Handshake,
+  type ParsedFrame,
+  ProtocolError,
+  type ServerMessage,
+} from "./messages.ts";

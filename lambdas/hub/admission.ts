@@ -1,0 +1,115 @@
+// Who may come in: hub, origin, user. Asked at negotiate and again at connect.
+
+import type { HubEntry, Service } from "./define-service.ts";
+import type { Authenticate, AuthRequest, Claims, ClientRequest, Log } from "./ports.ts";
+import type { User } from "./store.ts";
+
+export interface AdmissionPorts {
+  readonly service: Service;
+  readonly authenticate: Authenticate | undefined;
+  readonly log: Log;
+}
+
+/** An HTTP refusal. The body is what a stock client shows as the error of `start()`. */
+export interface Refusal {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface Admission {
+  readonly hub: HubEntry;
+  readonly user: User;
+  readonly userIdentifier: string | undefined;
+}
+
+export const ANONYMOUS: User = { isAuthenticated: false, name: undefined, roles: [], claims: {} };
+
+/** Finds the hub and the user, or says which status the client is to get. */
+export async function admit(ports: AdmissionPorts, request: ClientRequest): Promise<Admission | Refusal> {
+  const hub = ports.service.hubs.get(request.hubPath.toLowerCase());
+  if (hub === undefined) return { status: 404, body: `No hub is served at '/${request.hubPath}'.` };
+  if (!isOriginAllowed(ports, request)) return { status: 403, body: "Origin not allowed" };
+  const claims = await authenticate(ports, request);
+  if (claims === "unknown") return { status: 500, body: "Authentication is not available" };
+  const user = claims === null ? ANONYMOUS : toUser(claims, ports.service);
+  const userIdentifier = claims === null ? undefined : firstClaim(claims, ports.service.claimTypes.userIdentifier);
+  return refuse(hub, user) ?? { hub, user, userIdentifier };
+}
+
+export function isRefusal(admission: Admission | Refusal): admission is Refusal {
+  return "status" in admission;
+}
+
+/** A query parameter the protocol names; ASP.NET Core finds them in any case. */
+export function queryValue(query: ClientRequest["query"], name: string): string | undefined {
+  const key = Object.keys(query).find((other) => other.toLowerCase() === name.toLowerCase());
+  return key === undefined ? undefined : query[key];
+}
+
+function refuse(hub: HubEntry, user: User): Refusal | undefined {
+  const { authorize } = hub.definition;
+  if (authorize === undefined) return undefined;
+  if (!user.isAuthenticated) return { status: 401, body: "Unauthorized" };
+  if (authorize === true || authorize.roles.some((role) => user.roles.includes(role))) return undefined;
+  return { status: 403, body: "Forbidden" };
+}
+
+/** A client that is no browser sends no Origin. A page of the same host may connect unless a list says otherwise. */
+function isOriginAllowed({ service, log }: AdmissionPorts, request: ClientRequest): boolean {
+  const { origin, host } = request.headers;
+  if (origin === undefined || isListed(origin, service.allowedOrigins)) return true;
+  if (service.allowedOrigins === undefined && URL.canParse(origin) && new URL(origin).host === host) return true;
+  log.warn("Refused a page of an origin that is not in `allowedOrigins` of defineService.", { origin, host });
+  return false;
+}
+
+export function isListed(origin: string, allowed: readonly string[] | undefined): boolean {
+  return allowed !== undefined && (allowed.includes("*") || allowed.includes(origin));
+}
+
+async function authenticate(ports: AdmissionPorts, request: ClientRequest): Promise<Claims | null | "unknown"> {
+  if (ports.authenticate === undefined) return null;
+  try {
+    return (await ports.authenticate(toAuthRequest(request))) ?? null;
+  } catch (error) {
+    // Whoever cannot be judged is neither let in as anonymous nor told that they are unauthorised.
+    ports.log.error("`auth` failed: it can not tell who sent the request.", { error });
+    return "unknown";
+  }
+}
+
+function toAuthRequest(request: ClientRequest): AuthRequest {
+  const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  return {
+    ...request,
+    cookies: parseCookies(request.headers.cookie),
+    token: bearer ?? queryValue(request.query, "access_token"),
+  };
+}
+
+function parseCookies(header: string | undefined): AuthRequest["cookies"] {
+  const cookies: Record<string, string> = Object.create(null);
+  for (const pair of (header ?? "").split(";")) {
+    const equals = pair.indexOf("=");
+    if (equals > 0) cookies[pair.slice(0, equals).trim()] = pair.slice(equals + 1).trim();
+  }
+  return cookies;
+}
+
+function toUser(claims: Claims, { claimTypes }: Service): User {
+  const roles = claimTypes.roles.flatMap((type) => (Object.hasOwn(claims, type) ? claims[type] : []));
+  return {
+    isAuthenticated: true,
+    name: firstClaim(claims, claimTypes.name),
+    roles: roles.filter((role) => typeof role === "string"),
+    claims,
+  };
+}
+
+function firstClaim(claims: Claims, types: readonly string[]): string | undefined {
+  for (const type of types) {
+    const value = Object.hasOwn(claims, type) ? claims[type] : undefined;
+    if ((typeof value === "string" && value !== "") || typeof value === "number") return String(value);
+  }
+  return undefined;
+}

@@ -1,0 +1,214 @@
+// Builds the `hub` for one run of the author's code, and keeps track of what that run leaves to be done.
+
+import { byteLength, type Channel } from "./channel.ts";
+import { type ClientProxy, clientProxy } from "./client-proxy.ts";
+import { closeConnections, closeMember } from "./close-connections.ts";
+import type { HubEntry, Service } from "./define-service.ts";
+import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts";
+import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
+import { itemChanges, openItems } from "./items.ts";
+import type { Clock, Random } from "./ports.ts";
+import type { Audience, Session, TransportState } from "./store.ts";
+
+export interface CallerPorts extends DeliveryPorts {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface CallerContext {
+  readonly hub: HubEntry;
+  readonly state: Pick<TransportState, "connectionId" | "transportId">;
+  readonly session: Session;
+  /** Undefined once the connection has ended: then it is left out of whatever it sends. */
+  readonly channel: Channel | undefined;
+  readonly redelivered: boolean;
+}
+
+export interface Caller {
+  // biome-ignore lint/suspicious/noExplicitAny: the definition's own type of client
+  readonly hub: HubCaller<any>;
+  /** Whether `hub.abort()` was called. */
+  readonly abortRequested: boolean;
+  /** Waits for what was started and not awaited, then writes changed items back. */
+  finish(): Promise<void>;
+  /** Fires `aborted` and makes every later use of `hub` throw `reason`. */
+  expire(reason: Error): void;
+  /** Items as they are now, as JSON by key. */
+  items(): Session["items"];
+}
+
+export function createCaller(ports: CallerPorts, context: CallerContext): Caller {
+  const { hub, session, channel } = context;
+  const { connectionId, transportId } = context.state;
+  const self = { connectionId, transportId };
+  const log = ports.log.with({ hub: hub.path, connectionId });
+  const delivery = createDelivery(ports, hub.path, channel);
+  const aborted = new AbortController();
+  const items = openItems(session.items);
+  const pending = new Set<Promise<unknown>>();
+  let abortRequested = false;
+  let saved = session.items;
+  let expired: Error | undefined;
+
+  /** Every operation goes through here: refused when the hub is dead, waited for when the author does not. */
+  function track<Result>(operation: () => Promise<Result>): Promise<Result> {
+    if (expired !== undefined) return Promise.reject(expired);
+    const promise = operation();
+    pending.add(promise);
+    promise.then(
+      () => pending.delete(promise),
+      () => pending.delete(promise),
+    );
+    return promise;
+  }
+
+  function abort(): void {
+    if (abortRequested) return;
+    abortRequested = true;
+    aborted.abort(new Error("hub.abort() was called."));
+    if (channel === undefined) return;
+    track(() => closeMember(ports, transportId, {}, channel.write)).catch(() => {
+      // Reported when the run finishes, like everything that is not awaited.
+    });
+  }
+
+  function reportUnawaited(error: unknown): void {
+    log.error("Something a hub method started and did not await failed.", { error });
+  }
+
+  return {
+    hub: {
+      connectionId,
+      userIdentifier: session.userIdentifier,
+      user: session.user,
+      request: session.request,
+      items,
+      aborted: aborted.signal,
+      abort,
+      clients: createClients(delivery, hub.path, self.connectionId, channel !== undefined, track),
+      groups: createGroups(ports, hub.path, self, track),
+      connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
+      log,
+      redelivered: context.redelivered,
+    },
+    get abortRequested() {
+      return abortRequested;
+    },
+    async finish() {
+      while (pending.size > 0) {
+        const outcomes = await Promise.allSettled(pending);
+        for (const outcome of outcomes) if (outcome.status === "rejected") reportUnawaited(outcome.reason);
+      }
+      if (channel === undefined) return;
+      const changes = itemChanges(saved, items);
+      if (changes === undefined || expired !== undefined) return;
+      await ports.store.saveItems(transportId, changes.changed);
+      saved = changes.items;
+    },
+    expire(reason) {
+      expired = reason;
+      aborted.abort(reason);
+    },
+    items: () => saved,
+  };
+}
+
+type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
+
+function createClients(
+  delivery: Delivery,
+  hub: string,
+  caller: string,
+  connected: boolean,
+  track: Track,
+): HubClients<unknown> {
+  const invocation = (target: string, args: readonly unknown[]) => ({ kind: "invocation", target, args }) as const;
+  // An ended connection is still a member while its `onDisconnected` runs.
+  const always = connected ? [] : [caller];
+
+  function toAll(audiences: readonly Audience[], except: readonly string[] = []): ClientProxy<unknown> {
+    const left = new Set([...always, ...except]);
+    return clientProxy((target, args) =>
+      track(async () => {
+        for (const audience of audiences) await delivery.toAudience(audience, invocation(target, args), left);
+      }),
+    );
+  }
+
+  function toConnections(connectionIds: readonly string[]): ClientProxy<unknown> {
+    const recipients = connectionIds.filter((id) => !always.includes(id));
+    return clientProxy((target, args) =>
+      track(async () => {
+        const message = invocation(target, args);
+        await Promise.all(recipients.map((id) => delivery.toConnection(id, message)));
+      }),
+    );
+  }
+
+  const everybody: Audience = { kind: "hub", hub };
+  const group = (name: string): Audience => ({
+    kind: "group",
+    hub,
+    group: checkName(name, "Cannot send to an empty group name."),
+  });
+  const user = (name: string): Audience => ({
+    kind: "user",
+    hub,
+    user: checkName(name, "Cannot send to an empty user name."),
+  });
+  return {
+    all: toAll([everybody]),
+    allExcept: (ids) => toAll([everybody], ids),
+    caller: clientProxy((target, args) => track(() => delivery.toCaller(invocation(target, args)))),
+    others: toAll([everybody], [caller]),
+    client: (id) => toConnections([id]),
+    clients: (ids) => toConnections(ids),
+    group: (name) => toAll([group(name)]),
+    groups: (names) => toAll(names.map(group)),
+    groupExcept: (name, ids) => toAll([group(name)], ids),
+    othersInGroup: (name) => toAll([group(name)], [caller]),
+    user: (name) => toAll([user(name)]),
+    users: (names) => toAll(names.map(user)),
+  };
+}
+
+function createGroups(
+  ports: CallerPorts,
+  hub: string,
+  self: { connectionId: string; transportId: string },
+  track: Track,
+): HubGroups {
+  const { store } = ports;
+  return {
+    add: (group) =>
+      track(async () => {
+        await store.join(self, hub, checkName(group, "A group needs a name."));
+      }),
+    remove: (group) => track(() => store.leave(self.connectionId, hub, checkName(group, "A group needs a name."))),
+    list: () => track(() => store.groups(self.connectionId)),
+    addToGroup: (connectionId, group) =>
+      track(async () => {
+        checkName(group, "A group needs a name.");
+        const member = connectionId === self.connectionId ? self : await store.member(connectionId, hub);
+        if (member !== undefined) await store.join(member, hub, group);
+      }),
+    removeFromGroup: (connectionId, group) =>
+      track(async () => {
+        checkName(group, "A group needs a name.");
+        const known = connectionId === self.connectionId || (await store.member(connectionId, hub)) !== undefined;
+        if (known) await store.leave(connectionId, hub, group);
+      }),
+  };
+}
+
+/** Names become keys, and a key has its limit. */
+const NAME_BYTES = 900;
+
+function checkName(name: string, whenEmpty: string): string {
+  if (typeof name !== "string" || name === "") throw new TypeError(whenEmpty);
+  if (name.length > NAME_BYTES / 4 && byteLength(name) > NAME_BYTES) {
+    throw new TypeError(`The name of a group or user has at most ${NAME_BYTES} bytes.`);
+  }
+  return name;
+}

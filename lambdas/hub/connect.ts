@@ -1,0 +1,94 @@
+// A transport asks to be let in. Whatever must fail fails here: a socket that is accepted and then closed makes a
+// stock client come back in a hot loop.
+
+import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue, type Refusal } from "./admission.ts";
+import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
+import type { RequestInfo, Store } from "./store.ts";
+
+export interface ConnectPorts extends AdmissionPorts {
+  readonly tokens: ConnectionTokens;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface ConnectRequest extends ClientRequest {
+  readonly transportId: string;
+}
+
+/** How old a connection token may be at its first use, and how far clocks may differ. Milliseconds. */
+const TOKEN_AGE = 15_000;
+const CLOCK_SKEW = 5_000;
+/** A gateway's socket lives two hours; ours ends within these 8 minutes before it, spread by chance. Milliseconds. */
+const ROTATE_AFTER = 110 * 60_000;
+const ROTATE_SPREAD = 8 * 60_000;
+
+const NOT_FOUND: Refusal = { status: 404, body: "No Connection with that ID" };
+/** Query parameters that are the transport's, not the application's. */
+const TRANSPORT_PARAMETERS = new Set(["id", "access_token"]);
+
+/** Undefined when the transport is accepted, else why not. */
+export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
+  const admission = await admit(ports, request);
+  if (isRefusal(admission)) return admission;
+  const connectionId = await findConnectionId(ports, request, admission);
+  if (typeof connectionId !== "string") return connectionId;
+  const { clock, service, store } = ports;
+  const now = clock.now();
+  const outcome = await store.accept({
+    transportId: request.transportId,
+    connectionId,
+    hub: admission.hub.path,
+    deadline: now + service.lifetime.handshakeTimeout,
+    rotateAt: now + ROTATE_AFTER + spread(connectionId) * ROTATE_SPREAD,
+    session: {
+      userIdentifier: admission.userIdentifier,
+      user: admission.user,
+      request: requestInfo(request, service.requestHeaders),
+      items: {},
+    },
+  });
+  if (outcome === "accepted") return undefined;
+  const taken = await store.connection(connectionId);
+  return taken === undefined || taken.ended ? NOT_FOUND : { status: 409, body: "" };
+}
+
+async function findConnectionId(
+  ports: ConnectPorts,
+  request: ConnectRequest,
+  admission: Admission,
+): Promise<string | Refusal> {
+  const token = queryValue(request.query, "id");
+  // A client that skips negotiation has no id; it gets one it never learns.
+  if (token === undefined) return ports.random.id();
+  const claims = await ports.tokens.verify(token);
+  const age = claims === undefined ? 0 : ports.clock.now() - claims.issuedAt;
+  if (claims === undefined || claims.hub !== admission.hub.path || age > TOKEN_AGE + CLOCK_SKEW || age < -CLOCK_SKEW) {
+    return NOT_FOUND;
+  }
+  if (claims.userIdentifier === admission.userIdentifier) return claims.connectionId;
+  // The token was handed to one user: nobody else may use it, signed in or not.
+  return admission.userIdentifier === undefined
+    ? { status: 401, body: "Unauthorized" }
+    : { status: 403, body: "Forbidden" };
+}
+
+function requestInfo(request: ConnectRequest, headerNames: readonly string[]): RequestInfo {
+  const query: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(request.query)) {
+    if (value !== undefined && !TRANSPORT_PARAMETERS.has(name.toLowerCase())) query[name] = value;
+  }
+  const headers: Record<string, string> = Object.create(null);
+  for (const name of headerNames) {
+    const value = request.headers[name];
+    if (value !== undefined) headers[name] = value;
+  }
+  return { query, headers };
+}
+
+/** A number in [0, 1) that is the same for the same id. Ids are random already. */
+function spread(id: string): number {
+  let sum = 0;
+  for (let index = 0; index < id.length; index++) sum = (sum * 31 + id.charCodeAt(index)) % 9973;
+  return sum / 9973;
+}

@@ -1,0 +1,62 @@
+// The gateway says that a transport is closed: at most once, perhaps late, perhaps never.
+
+import type { CallerPorts } from "./caller.ts";
+import { endConnection } from "./ending.ts";
+import type { EndReason, TransportState } from "./store.ts";
+
+export interface Disconnect {
+  readonly transportId: string;
+  /** WebSocket close code; 1006 when no Close frame came. */
+  readonly code: number;
+  /** When the transport was accepted: epoch milliseconds. */
+  readonly connectedAt: number;
+}
+
+/** The gateway's own cuts come as 1001, like a page that is left. Milliseconds. */
+const GATEWAY_DURATION = 119 * 60_000;
+const GATEWAY_IDLE = 9.5 * 60_000;
+
+export async function disconnect(ports: CallerPorts, event: Disconnect): Promise<void> {
+  const { transportId } = event;
+  // Only 1001 has two meanings; for every other code the first write needs no reading.
+  const known = event.code === 1001 ? await ports.store.transport(transportId) : undefined;
+  const reason = toReason(ports, event, known);
+  if (await endConnection(ports, { transportId, from: { phase: "open" }, reason })) return;
+  const state = await ports.store.transport(transportId);
+  if (state?.phase === "accepted" && state.turn === undefined) {
+    const failed = { stopCalled: false, code: "handshake_failed" } as const;
+    const from = { phase: "accepted", turn: undefined } as const;
+    if (await endConnection(ports, { transportId, from, reason: failed })) return;
+  }
+  // Connecting: whoever runs `onConnected` finds the mark. Open since then: it is ended here.
+  const marked =
+    state === undefined || state.phase === "ended" ? undefined : await ports.store.markEnd(transportId, reason);
+  if (marked?.phase === "open") await endConnection(ports, { transportId, from: { phase: "open" }, reason });
+}
+
+function toReason(ports: CallerPorts, event: Disconnect, state: TransportState | undefined): EndReason {
+  switch (event.code) {
+    case 1000:
+    case 1005:
+      return { stopCalled: true, code: "stopped" };
+    case 1001:
+      return isGatewayCut(ports, event, state)
+        ? { stopCalled: false, code: "transport_lost" }
+        : { stopCalled: true, code: "stopped" };
+    case 1003:
+    case 1009:
+      ports.log.warn("The gateway closed a transport: a frame was binary (1003) or larger than 32 KB (1009).", {
+        transportId: event.transportId,
+        code: event.code,
+      });
+      return { stopCalled: false, code: "message_refused" };
+    default:
+      return { stopCalled: false, code: "transport_lost" };
+  }
+}
+
+function isGatewayCut({ clock, service }: CallerPorts, event: Disconnect, state: TransportState | undefined): boolean {
+  const now = clock.now();
+  const lastFrame = state === undefined ? now : state.deadline - service.lifetime.clientTimeoutInterval;
+  return now - event.connectedAt > GATEWAY_DURATION || now - lastFrame > GATEWAY_IDLE;
+}

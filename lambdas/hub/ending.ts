@@ -1,0 +1,101 @@
+// The end of a connection. Whoever claims it, one caller does; what it leaves undone, the sweeper finds.
+//
+//   claim (transport row) → bury (connection row) → onDisconnected → drop session → clear memberships → drop transport
+//                                                                    ^ done: it never runs again
+
+import type { ServerMessage } from "../protocol/index.ts";
+import { type CallerPorts, createCaller } from "./caller.ts";
+import { DisconnectError } from "./define-hub.ts";
+import { runLimited } from "./run-limited.ts";
+import { type EndFrom, type EndReason, isSilent, type TransportState } from "./store.ts";
+
+/** Longer than any function that ends connections may run on: a claim that has lapsed belongs to a dead one. */
+export const LEASE = 35_000;
+/** How long a connection row stays as a tombstone: longer than a connection token can be used. */
+const TOMBSTONE = 60_000;
+/** Longest run of user code in one function. */
+export const RUN_LIMIT = 25_000;
+
+export interface Goodbye {
+  /** What the client is told before its transport is closed. */
+  readonly message?: ServerMessage;
+  /** The same, when it has to go out before a handshake. */
+  readonly text?: string;
+}
+
+export interface EndRequest {
+  readonly transportId: string;
+  readonly from: EndFrom;
+  readonly reason: EndReason;
+  /** Absent when the transport is known to be closed. */
+  readonly goodbye?: Goodbye;
+}
+
+/** Claims the ending and carries it through. False when somebody else did, or the state has moved on. */
+export async function endConnection(ports: CallerPorts, request: EndRequest): Promise<boolean> {
+  const ender = ports.random.id();
+  const claimed = await ports.store.claimEnd({
+    transportId: request.transportId,
+    from: request.from,
+    ender,
+    until: ports.clock.now() + LEASE,
+    reason: request.reason,
+  });
+  if (claimed === undefined) return false;
+  if (request.goodbye !== undefined) await closeTransport(ports, request.transportId, request.goodbye);
+  await finish(ports, claimed, ender, request.from.phase === "ended");
+  return true;
+}
+
+/** Says goodbye, then closes: the client learns the reason, or whether to come back, from the message alone. */
+export async function closeTransport(ports: CallerPorts, transportId: string, goodbye: Goodbye): Promise<void> {
+  const text = goodbye.message === undefined ? goodbye.text : ports.dialect.encode(goodbye.message);
+  if (text !== undefined) await ports.transports.post(transportId, text);
+  await ports.transports.close(transportId);
+}
+
+async function finish(ports: CallerPorts, claimed: TransportState, ender: string, redelivered: boolean): Promise<void> {
+  const { store, clock } = ports;
+  const connection = await store.bury(claimed.connectionId, clock.now() + TOMBSTONE);
+  const reason = claimed.end ?? { stopCalled: false, code: "transport_lost" };
+  if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, redelivered);
+  await store.dropSession(claimed.transportId);
+  if (connection !== undefined) await store.clear(connection);
+  await store.dropTransport(claimed.transportId, ender);
+}
+
+/** Nothing the author's code does keeps the rest of the ending from happening. */
+async function runDisconnected(
+  ports: CallerPorts,
+  claimed: TransportState,
+  reason: EndReason,
+  redelivered: boolean,
+): Promise<void> {
+  const session = await ports.store.session(claimed.transportId);
+  const hub = ports.service.hubs.get(claimed.hub.toLowerCase());
+  if (session === undefined || hub?.definition.onDisconnected === undefined) return;
+  const caller = createCaller(ports, { hub, session, redelivered, state: claimed, channel: undefined });
+  const { onDisconnected } = hub.definition;
+  const outcome = await runLimited(ports.clock, RUN_LIMIT, caller, () =>
+    onDisconnected.call(hub.definition, caller.hub, { stopCalled: reason.stopCalled, error: toError(reason) }),
+  );
+  if ("error" in outcome) caller.hub.log.error("onDisconnected failed.", { error: outcome.error });
+}
+
+function toError(reason: EndReason): DisconnectError | undefined {
+  if (reason.code === "stopped") return undefined;
+  return new DisconnectError(reason.code, reason.message ?? MESSAGES[reason.code]);
+}
+
+const MESSAGES: Readonly<Record<EndReason["code"], string>> = {
+  stopped: "The client stopped.",
+  transport_lost: "The transport was lost.",
+  client_timeout: "Client hasn't sent a message/ping within the configured ClientTimeoutInterval.",
+  handshake_failed: "The handshake failed.",
+  aborted: "The connection was aborted by the server.",
+  protocol_error: "The client broke the protocol.",
+  message_refused: "The gateway refused a frame: larger than 32 KB, or binary.",
+  connect_failed: "onConnected threw.",
+  rotated: "The gateway ends sockets after two hours; the client was told to come back.",
+  function_died: "The function that ran onConnected died.",
+};

@@ -1,0 +1,88 @@
+// POST {hub}/negotiate: hands out a connection. Nothing is stored, the signed token carries it all.
+// https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#post-endpoint-basenegotiate-request
+
+import { type AdmissionPorts, admit, isListed, isRefusal, queryValue } from "./admission.ts";
+import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
+
+export interface NegotiatePorts extends AdmissionPorts {
+  readonly tokens: ConnectionTokens;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface HttpRequest extends ClientRequest {
+  readonly method: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Only sockets, only text: API Gateway refuses binary frames. */
+const TRANSPORTS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
+const TEXT = { "content-type": "text/plain" };
+
+export async function negotiate(ports: NegotiatePorts, request: HttpRequest): Promise<HttpResponse> {
+  const cors = corsHeaders(ports, request);
+  if (request.method === "OPTIONS") return { status: 204, headers: { ...cors, ...preflight(request, cors) }, body: "" };
+  if (request.method !== "POST")
+    return { status: 405, headers: { ...TEXT, ...cors, allow: "POST" }, body: "Method not allowed" };
+  const admission = await admit(ports, request);
+  if (isRefusal(admission)) {
+    return { status: admission.status, headers: { ...TEXT, ...cors }, body: admission.body };
+  }
+  const version = parseVersion(queryValue(request.query, "negotiateVersion"));
+  const answer =
+    "error" in version ? version : await offer(ports, version.version, admission.hub.path, admission.userIdentifier);
+  return { status: 200, headers: { "content-type": "application/json", ...cors }, body: JSON.stringify(answer) };
+}
+
+async function offer(
+  ports: NegotiatePorts,
+  version: number,
+  hub: string,
+  userIdentifier: string | undefined,
+): Promise<object> {
+  const connectionId = ports.random.id();
+  const token = await ports.tokens.issue({
+    hub,
+    connectionId,
+    ...(userIdentifier !== undefined && { userIdentifier }),
+    issuedAt: ports.clock.now(),
+  });
+  // Version 0 knows one id only, and connects with it.
+  if (version === 0) return { negotiateVersion: 0, connectionId: token, availableTransports: TRANSPORTS };
+  return { negotiateVersion: 1, connectionId, connectionToken: token, availableTransports: TRANSPORTS };
+}
+
+function parseVersion(text: string | undefined): { readonly version: 0 | 1 } | { readonly error: string } {
+  if (text === undefined) return { version: 0 };
+  if (!/^[+-]?\d{1,9}$/.test(text.trim())) {
+    return { error: `The client requested an invalid protocol version '${text}'` };
+  }
+  const version = Number(text);
+  if (version < 0) {
+    return { error: `The client requested version '${version}', but the server does not support this version.` };
+  }
+  return { version: version === 0 ? 0 : 1 };
+}
+
+/** Stock clients send credentials, so the origin is echoed and never `*`. A page of the same host needs none of it. */
+function corsHeaders({ service }: NegotiatePorts, request: HttpRequest): Record<string, string> {
+  const { origin } = request.headers;
+  if (origin === undefined || !isListed(origin, service.allowedOrigins)) return { vary: "Origin" };
+  return { vary: "Origin", "access-control-allow-origin": origin, "access-control-allow-credentials": "true" };
+}
+
+/** Headers of the application's own are allowed too: whatever the page asks for, once its origin is. */
+function preflight(request: HttpRequest, cors: Record<string, string>): Record<string, string> {
+  if (cors["access-control-allow-origin"] === undefined) return {};
+  return {
+    "access-control-allow-methods": "POST",
+    "access-control-allow-headers":
+      request.headers["access-control-request-headers"] ?? "authorization,x-requested-with,x-signalr-user-agent",
+    "access-control-max-age": "7200",
+  };
+}

@@ -1,0 +1,116 @@
+// A frame from a client.
+
+import type { ClientMessage } from "../protocol/index.ts";
+import type { CallerPorts } from "./caller.ts";
+import { endConnection } from "./ending.ts";
+import { passesTurn, runFrame } from "./frame.ts";
+import { openConnection } from "./opening.ts";
+import type { InvocationNote, TransportState } from "./store.ts";
+import { drain, newTurn, openContext, waitForTurn } from "./turn.ts";
+
+export interface Frame {
+  readonly transportId: string;
+  /** The gateway's id of the message. */
+  readonly messageId: string;
+  readonly text: string;
+  /** When the gateway received it: epoch milliseconds. */
+  readonly receivedAt: number;
+}
+
+/** Handles one frame. Never throws for what a client sends; a frame of a connection that has ended closes its transport. */
+export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
+  const startedAt = ports.clock.now();
+  const { messages, error } = ports.dialect.parse(frame.text);
+  if (error === undefined && messages.every(passesTurn)) return receivePassing(ports, frame, messages, startedAt);
+
+  const deadline = startedAt + ports.service.lifetime.clientTimeoutInterval;
+  const turn = newTurn(ports, noteInvocations(messages));
+  const [state, session] = await Promise.all([
+    ports.store.take(frame.transportId, deadline, turn),
+    ports.store.session(frame.transportId),
+  ]);
+  if (state === undefined || session === undefined) return ports.transports.close(frame.transportId);
+  if (state.turn?.holder !== turn.holder) {
+    await Promise.all([
+      waitForTurn(ports, state, { key: waitingKey(frame, messages), text: frame.text, receivedAt: frame.receivedAt }),
+      pingIfDue(ports, state, startedAt),
+    ]);
+    return;
+  }
+  const context = openContext(ports, state, session, startedAt);
+  if (state.phase === "accepted") {
+    await openConnection(ports, context, turn, startedAt, frame.text);
+    return context.channel.flushed();
+  }
+  if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
+  const outcome = await runFrame(ports, context, { messages, error });
+  const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
+  await Promise.all([release, context.channel.flushed()]);
+}
+
+/** Pings and the like: one write, and the answer beside it. */
+async function receivePassing(
+  ports: CallerPorts,
+  frame: Frame,
+  messages: readonly ClientMessage[],
+  now: number,
+): Promise<void> {
+  const { store, transports, dialect, service } = ports;
+  const pings = messages.some((message) => message.kind === "ping");
+  const [state] = await Promise.all([
+    store.touch(frame.transportId, now + service.lifetime.clientTimeoutInterval),
+    pings ? transports.post(frame.transportId, dialect.encode({ kind: "ping" })) : undefined,
+  ]);
+  if (state === undefined) return transports.close(frame.transportId);
+  if (state.phase === "accepted" && state.turn === undefined) {
+    const text = dialect.handshakeReply("An unexpected error occurred during connection handshake.");
+    await endConnection(ports, {
+      transportId: frame.transportId,
+      from: { phase: "accepted", turn: undefined },
+      reason: { stopCalled: false, code: "handshake_failed", message: "The first frame was no handshake." },
+      goodbye: { text },
+    });
+    return;
+  }
+  if (!pings) await pingIfDue(ports, state, now);
+}
+
+/**
+ * A stock client pings only when it has received something and sent nothing, so one that only sends would never ping
+ * and give up on a silent server. Every `keepAliveInterval` one of its frames is answered with a Ping.
+ */
+async function pingIfDue(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+  if (isPingDue(ports, state, now)) {
+    await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
+  }
+}
+
+function isPingDue({ service }: CallerPorts, state: TransportState, now: number): boolean {
+  const { keepAliveInterval, clientTimeoutInterval } = service.lifetime;
+  const lastFrame = state.previousDeadline - clientTimeoutInterval;
+  return state.phase === "open" && Math.floor(lastFrame / keepAliveInterval) < Math.floor(now / keepAliveInterval);
+}
+
+/** Room for notes in the transport row, which stays small because the sweeper reads all of them. Characters. */
+const NOTES_SIZE = 150;
+
+function noteInvocations(messages: readonly ClientMessage[]): readonly InvocationNote[] {
+  const notes: InvocationNote[] = [];
+  let size = 0;
+  for (const message of messages) {
+    if (message.kind !== "invocation" && message.kind !== "streamInvocation") continue;
+    if (message.id === undefined) continue;
+    size += message.id.length + message.target.length;
+    if (size > NOTES_SIZE) break;
+    notes.push({ id: message.id, target: message.target });
+  }
+  return notes;
+}
+
+/** Sorts by receive time, then by invocation id as the clients count them. */
+function waitingKey(frame: Frame, messages: readonly ClientMessage[]): string {
+  const first = messages.find((message) => "id" in message && message.id !== undefined);
+  const id = first !== undefined && "id" in first ? (first.id ?? "") : "";
+  const number = /^\d{1,9}$/.test(id) ? id.padStart(9, "0") : "";
+  return `${String(frame.receivedAt).padStart(15, "0")}#${number}#${frame.messageId}`;
+}

@@ -1,0 +1,90 @@
+// What the sweeper does about one transport that has something due. Each action is claimed with a condition on what
+// was read, so a frame, a second sweeper or a late function may come between at any point.
+
+import type { CallerPorts } from "./caller.ts";
+import { endConnection } from "./ending.ts";
+import type { EndReason, SweeperLease, TransportState } from "./store.ts";
+import { isFree, takeOver } from "./turn.ts";
+
+export async function repair(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
+  switch (state.phase) {
+    case "ended":
+      return finishEnding(ports, state, lease.lastTick);
+    case "accepted":
+      return state.turn === undefined
+        ? endUnopened(ports, state, lease)
+        : endDiedConnecting(ports, state, lease.lastTick);
+    case "open":
+      return repairOpen(ports, state, lease);
+  }
+}
+
+/** The one who claimed the ending died over it: what is left is done again. */
+async function finishEnding(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+  if (state.deadline >= now) return;
+  const { transportId, ender, deadline } = state;
+  const reason = state.end ?? { stopCalled: false, code: "transport_lost" };
+  await endConnection(ports, { transportId, from: { phase: "ended", ender, deadline }, reason, goodbye: {} });
+}
+
+async function endUnopened(
+  ports: CallerPorts,
+  { transportId, deadline }: TransportState,
+  lease: SweeperLease,
+): Promise<void> {
+  if (!isSilent(deadline, lease)) return;
+  await endConnection(ports, {
+    transportId,
+    from: { phase: "accepted", turn: undefined },
+    reason: { stopCalled: false, code: "handshake_failed", message: "No handshake came in time." },
+    goodbye: { text: ports.dialect.handshakeReply("Handshake was canceled.") },
+  });
+}
+
+async function endDiedConnecting(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+  if (!isFree(state.turn, now)) return;
+  // The membership is written right before `onConnected`: without it, that never started.
+  const started = (await ports.store.member(state.connectionId, state.hub)) !== undefined;
+  await endConnection(ports, {
+    transportId: state.transportId,
+    from: { phase: "accepted", turn: state.turn },
+    reason: { stopCalled: false, code: started ? "function_died" : "handshake_failed" },
+    goodbye: { message: { kind: "close", error: "Connection closed with an error.", allowReconnect: true } },
+  });
+}
+
+async function repairOpen(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
+  const { transportId, deadline } = state;
+  if (state.end !== undefined) {
+    await endConnection(ports, { transportId, from: { phase: "open" }, reason: state.end, goodbye: {} });
+  } else if (deadline === 0) {
+    const reason: EndReason = { stopCalled: false, code: "transport_lost" };
+    await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason, goodbye: {} });
+  } else if (isSilent(deadline, lease)) {
+    await endSilent(ports, state);
+  } else if (state.turn !== undefined && isFree(state.turn, lease.lastTick)) {
+    await takeOver(ports, state);
+  } else if (state.rotateAt < lease.lastTick) {
+    await endConnection(ports, {
+      transportId,
+      from: { phase: "open" },
+      reason: { stopCalled: false, code: "rotated" },
+      goodbye: { message: { kind: "close", allowReconnect: true } },
+    });
+  }
+}
+
+function isSilent(deadline: number, lease: SweeperLease): boolean {
+  return deadline < lease.lastTick && lease.lastTick >= lease.notBefore;
+}
+
+async function endSilent(ports: CallerPorts, { transportId, deadline }: TransportState): Promise<void> {
+  const text = "Client hasn't sent a message/ping within the configured ClientTimeoutInterval.";
+  const detail = ports.service.enableDetailedErrors ? ` OperationCanceledException: ${text}` : "";
+  await endConnection(ports, {
+    transportId,
+    from: { phase: "open", deadline },
+    reason: { stopCalled: false, code: "client_timeout", message: text },
+    goodbye: { message: { kind: "close", error: `Connection closed with an error.${detail}`, allowReconnect: true } },
+  });
+}

@@ -1,0 +1,15 @@
+// What a SignalR server does, verb by verb. Each is called by one entry point with what its gateway event says, and
+// each takes only the ports it needs.
+
+export type { CallerPorts as ServerPorts } from "./caller.ts";
+/** Lets a transport in, or says why not. */
+export { type ConnectPorts, type ConnectRequest, connect } from "./connect.ts";
+/** Ends the connection of a transport that was closed. */
+export { type Disconnect, disconnect } from "./disconnect.ts";
+/** Hands out a connection, or says why not. */
+export { type HttpRequest, type HttpResponse, type NegotiatePorts, negotiate } from "./negotiate.ts";
+/** Handles one frame of a transport: handshake, invocations, pings, Close. */
+export { type Frame, receive } from "./receive.ts";
+/** Ends what fell silent and finishes what was left unfinished. */
+export { sweep } from "./sweep.ts";
+export type { AdmissionPorts } from "./admission.ts";

@@ -1,0 +1,95 @@
+// The sweeper: ends whoever fell silent, finishes what a dead function left, and says goodbye before the gateway's
+// two hours are over. Scheduled every minute, it ticks every five seconds until a newer one has begun.
+
+import type { CallerPorts } from "./caller.ts";
+import { repair } from "./repair.ts";
+import type { SweeperLease, TransportState } from "./store.ts";
+
+const TICK = 5_000;
+/** Two starts of a one-minute schedule may lie 119 s apart. */
+const LIFE = 170_000;
+/** A sweeper silent for longer was away, and cannot know who was heard meanwhile. */
+const OUTAGE = 30_000;
+const REPAIRS_AT_ONCE = 32;
+
+/** Runs until its time is up, a newer sweeper has begun, or no connection is left. */
+export async function sweep(ports: CallerPorts): Promise<void> {
+  const { clock, store } = ports;
+  const stopAt = clock.now() + LIFE;
+  const repairs = new Repairs(ports);
+  let lease = await store.beginSweep();
+  while (clock.now() < stopAt) {
+    const now = clock.now();
+    const next = { ...lease, lastTick: now, notBefore: notBefore(ports, lease, now) };
+    if (!(await store.keepSweeping(lease, next))) break;
+    lease = next;
+    if ((await tick(ports, repairs, lease)) === 0) {
+      await store.keepSweeping(lease, { ...lease, lastTick: 0 });
+      break;
+    }
+    await clock.sleep(now + TICK - clock.now());
+  }
+  await repairs.settled();
+}
+
+function notBefore({ service, log }: CallerPorts, lease: SweeperLease, now: number): number {
+  if (lease.lastTick === 0 || now - lease.lastTick <= OUTAGE) return lease.notBefore;
+  log.warn("No sweeper ran for a while; every client gets its whole time-out again.", {
+    milliseconds: now - lease.lastTick,
+  });
+  return now + service.lifetime.clientTimeoutInterval;
+}
+
+/** Returns how many transports there are. */
+async function tick(ports: CallerPorts, repairs: Repairs, lease: SweeperLease): Promise<number> {
+  let count = 0;
+  for await (const { transports, total } of ports.store.due(lease.lastTick)) {
+    count += total;
+    for (const transport of transports) repairs.add(transport, lease);
+  }
+  return count;
+}
+
+/** Repairs run beside the ticks, so that slow code of the author's holds no other connection up. */
+class Repairs {
+  readonly #ports: CallerPorts;
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #queue: (() => Promise<void>)[] = [];
+  #active = 0;
+
+  constructor(ports: CallerPorts) {
+    this.#ports = ports;
+  }
+
+  add(transport: TransportState, lease: SweeperLease): void {
+    if (this.#running.has(transport.transportId)) return;
+    const done = new Promise<void>((resolve) => {
+      this.#queue.push(async () => {
+        try {
+          await repair(this.#ports, transport, lease);
+        } catch (error) {
+          this.#ports.log.error("The sweeper failed on one connection; the next tick tries again.", { error });
+        }
+        this.#running.delete(transport.transportId);
+        resolve();
+      });
+    });
+    this.#running.set(transport.transportId, done);
+    this.#next();
+  }
+
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  #next(): void {
+    if (this.#active >= REPAIRS_AT_ONCE) return;
+    const job = this.#queue.shift();
+    if (job === undefined) return;
+    this.#active += 1;
+    void job().then(() => {
+      this.#active -= 1;
+      this.#next();
+    });
+  }
+}

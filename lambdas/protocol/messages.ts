@@ -1,0 +1,57 @@
+// What clients and servers say to each other, whatever the dialect spells it like. Ids are opaque outside this room.
+
+/** A message from a client. */
+export type ClientMessage =
+  | {
+      readonly kind: "invocation" | "streamInvocation";
+      /** Absent when the client wants no completion. */
+      readonly id: string | undefined;
+      readonly target: string;
+      readonly args: readonly unknown[];
+      readonly streamIds: readonly string[];
+    }
+  | { readonly kind: "streamItem"; readonly id: string; readonly item: unknown }
+  | { readonly kind: "completion"; readonly id: string; readonly result?: unknown; readonly error?: string }
+  | { readonly kind: "cancelInvocation"; readonly id: string }
+  | { readonly kind: "ping" }
+  | { readonly kind: "close"; readonly error: string | undefined }
+  | { readonly kind: "ack" | "sequence"; readonly sequenceId: number };
+
+/** A message to a client. A result of undefined is sent as null: a caller who gave an id always gets one or an error. */
+export type ServerMessage =
+  | { readonly kind: "invocation"; readonly target: string; readonly args: readonly unknown[] }
+  | { readonly kind: "completion"; readonly id: string; readonly result: unknown }
+  | { readonly kind: "completion"; readonly id: string; readonly error: string }
+  | { readonly kind: "ping" }
+  | { readonly kind: "close"; readonly error?: string; readonly allowReconnect?: boolean };
+
+/** A peer that breaks the protocol. Its connection is closed; others notice nothing. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+  readonly code = "protocol_error";
+}
+
+/** The messages of one frame in order, and what was wrong behind the last of them, if anything was. */
+export interface ParsedFrame {
+  readonly messages: readonly ClientMessage[];
+  readonly error: ProtocolError | undefined;
+}
+
+/** What the first frame of a transport says. */
+export interface Handshake {
+  /** What a refused client is told, in the reference server's words; undefined when the handshake is good. */
+  readonly error: string | undefined;
+  /** More about the error, for clients only when detailed errors are enabled. */
+  readonly detail: string | undefined;
+  /** What followed in the same frame: messages already. */
+  readonly rest: string;
+}
+
+/** One family of SignalR clients: how its messages are spelled. */
+export interface Dialect {
+  parseHandshake(text: string): Handshake;
+  handshakeReply(error?: string): string;
+  parse(text: string): ParsedFrame;
+  /** @throws TypeError when an argument or result cannot be serialised. */
+  encode(message: ServerMessage): string;
+}
