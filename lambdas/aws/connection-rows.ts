@@ -1,0 +1,127 @@
+// Connection, session and waiting frames.
+
+import type { ConnectionState, NewConnection, RequestInfo, Session, Store, User } from "../hub/index.ts";
+import { keys, TIME_TO_LIVE } from "./table.ts";
+import type { Row, TableClient } from "./table-client.ts";
+
+type ConnectionVerbs = Pick<
+  Store,
+  "accept" | "connection" | "session" | "saveItems" | "enqueue" | "waiting" | "claimFrame" | "bury" | "dropSession"
+>;
+
+const NEW = "attribute_not_exists(pk)";
+/** How long a waiting frame that nobody ran may lie about. Milliseconds. */
+const FRAME_GARBAGE = 3_600_000;
+
+export function connectionRows(table: TableClient): ConnectionVerbs {
+  return {
+    accept: (connection) => accept(table, connection),
+    async connection(id) {
+      const row = await table.get(keys.connection(id));
+      return row === undefined ? undefined : toConnection(id, row);
+    },
+    async session(transportId) {
+      const row = await table.get(keys.session(transportId));
+      return row === undefined ? undefined : toSession(row);
+    },
+    async saveItems(transportId, changes) {
+      const names = Object.keys(changes);
+      const changed = names.filter((name) => changes[name] !== undefined);
+      const removed = names.filter((name) => changes[name] === undefined);
+      await table.amend(
+        keys.session(transportId),
+        Object.fromEntries(changed.map((name) => [itemAttribute(name), changes[name]])),
+        removed.map(itemAttribute),
+      );
+    },
+    async enqueue(connectionId, { key, text, receivedAt }) {
+      const expiresAt = toSeconds(receivedAt + FRAME_GARBAGE);
+      await table.put(keys.waiting(connectionId, key), { text, receivedAt, [TIME_TO_LIVE]: expiresAt });
+    },
+    async waiting(connectionId) {
+      const { pk, sk } = keys.waiting(connectionId, "");
+      const frames = [];
+      for await (const page of table.query(pk, { prefix: sk, consistent: true })) {
+        for (const row of page.rows) {
+          frames.push({
+            key: String(row.sk).slice(sk.length),
+            text: String(row.text),
+            receivedAt: Number(row.receivedAt),
+          });
+        }
+      }
+      return frames;
+    },
+    async claimFrame(connectionId, key) {
+      return (await table.delete(keys.waiting(connectionId, key))) !== undefined;
+    },
+    async bury(id, expiresAt) {
+      const row = await table.update(
+        keys.connection(id),
+        `SET #ended = :true, #${TIME_TO_LIVE} = :expiresAt`,
+        "attribute_exists(#pk)",
+        { ":true": true, ":expiresAt": toSeconds(expiresAt) },
+      );
+      return row === undefined ? undefined : toConnection(id, row);
+    },
+    async dropSession(transportId) {
+      await table.delete(keys.session(transportId));
+    },
+  };
+}
+
+/** The transport row first: a crash after any of these writes leaves it for the sweeper to find. */
+async function accept(table: TableClient, connection: NewConnection): Promise<"accepted" | "taken"> {
+  const { transportId, connectionId, hub, deadline, rotateAt, session } = connection;
+  const transport = keys.transport(transportId);
+  await table.put(transport, { connection: connectionId, hub, phase: "accepted", deadline, rotateAt }, NEW);
+  const user = session.userIdentifier;
+  const [first] = await Promise.all([
+    table.put(keys.connection(connectionId), { hub, transport: transportId, user }, NEW),
+    table.put(keys.session(transportId), fromSession(session)),
+  ]);
+  if (first) return "accepted";
+  await table.delete(keys.session(transportId));
+  await table.delete(transport);
+  return "taken";
+}
+
+function toConnection(connectionId: string, row: Row): ConnectionState {
+  return {
+    connectionId,
+    hub: String(row.hub),
+    transportId: String(row.transport),
+    userIdentifier: row.user === undefined ? undefined : String(row.user),
+    ended: row.ended === true,
+  };
+}
+
+const ITEM = "i:";
+
+/** Items are attributes of their own, so that changes of different keys do not overwrite each other. */
+function itemAttribute(key: string): string {
+  return ITEM + key;
+}
+
+function fromSession({ userIdentifier, user, request }: Session): Row {
+  // JSON, because names in here come from tokens and requests: `__proto__` has to stay a name.
+  return { user: userIdentifier, data: JSON.stringify({ user, request }) };
+}
+
+function toSession(row: Row): Session {
+  const { user, request } = JSON.parse(String(row.data)) as { user: User; request: RequestInfo };
+  const items: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(row)) {
+    if (name.startsWith(ITEM)) items[name.slice(ITEM.length)] = String(value);
+  }
+  return {
+    userIdentifier: row.user === undefined ? undefined : String(row.user),
+    user: { ...user, name: user.name },
+    request,
+    items,
+  };
+}
+
+function toSeconds(milliseconds: number): number {
+  return Math.ceil(milliseconds / 1000);
+}

@@ -1,0 +1,14 @@
+// The hub's store on one DynamoDB table.
+
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { Store } from "../hub/index.ts";
+import { connectionRows } from "./connection-rows.ts";
+import { membershipRows } from "./membership-rows.ts";
+import { sweeperRow } from "./sweeper-row.ts";
+import { tableClient } from "./table-client.ts";
+import { transportRows } from "./transport-rows.ts";
+
+export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store {
+  const table = tableClient(client, tableName);
+  return { ...connectionRows(table), ...transportRows(table), ...membershipRows(table), ...sweeperRow(table) };
+}

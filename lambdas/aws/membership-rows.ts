@@ -1,0 +1,102 @@
+// Who belongs to what: hub, user, groups. A join and an ending may race; the join looks at the connection row after
+// its writes, the ending marks that row before it looks for memberships, so one of the two removes them.
+//
+//   join:    put (connection, group) → put (group, connection) → read connection: ended? take both back
+//   ending:  mark connection ended   → … → query (connection, *) → delete each pair
+
+import type { Audience, ConnectionState, Member, Store } from "../hub/index.ts";
+import { forEachLimit } from "../hub/index.ts";
+import { keys, memberPartitions } from "./table.ts";
+import type { TableClient } from "./table-client.ts";
+
+type MembershipVerbs = Pick<Store, "enter" | "join" | "leave" | "groups" | "member" | "members" | "forget" | "clear">;
+
+const DELETES_AT_ONCE = 16;
+
+export function membershipRows(table: TableClient): MembershipVerbs {
+  const hubOf = (hub: string): Audience => ({ kind: "hub", hub });
+  const userOf = (hub: string, user: string): Audience => ({ kind: "user", hub, user });
+  const groupOf = (hub: string, group: string): Audience => ({ kind: "group", hub, group });
+
+  async function lives(connectionId: string): Promise<boolean> {
+    const row = await table.get(keys.connection(connectionId));
+    return row !== undefined && row.ended !== true;
+  }
+
+  async function leave(connectionId: string, hub: string, group: string): Promise<void> {
+    await table.delete(keys.membership(groupOf(hub, group), connectionId));
+    await table.delete(keys.groupOf(connectionId, group));
+  }
+
+  return {
+    async enter({ connectionId, transportId }, hub, user) {
+      const audiences = user === undefined ? [hubOf(hub)] : [hubOf(hub), userOf(hub, user)];
+      const rows = audiences.map((audience) => keys.membership(audience, connectionId));
+      await Promise.all(rows.map((row) => table.put(row, { transport: transportId })));
+      if (await lives(connectionId)) return true;
+      await Promise.all(rows.map((row) => table.delete(row)));
+      return false;
+    },
+    async join({ connectionId, transportId }, hub, group) {
+      await table.put(keys.groupOf(connectionId, group), {});
+      await table.put(keys.membership(groupOf(hub, group), connectionId), { transport: transportId });
+      if (await lives(connectionId)) return true;
+      await leave(connectionId, hub, group);
+      return false;
+    },
+    leave,
+    groups: (connectionId) => groupsOf(table, connectionId),
+    async member(connectionId, hub) {
+      const row = await table.get(keys.membership(hubOf(hub), connectionId));
+      return row === undefined ? undefined : { connectionId, transportId: String(row.transport) };
+    },
+    members: (audience) => members(table, audience),
+    async forget(audience, { connectionId, transportId }) {
+      await table.delete(keys.membership(audience, connectionId), "#transport = :transport", {
+        ":transport": transportId,
+      });
+    },
+    async clear({ connectionId, hub, userIdentifier }: ConnectionState) {
+      const own = await ownRows(table, connectionId);
+      await forEachLimit(own.groups, DELETES_AT_ONCE, (group) => leave(connectionId, hub, group));
+      const rows = own.waiting.map((key) => keys.waiting(connectionId, key));
+      rows.push(keys.membership(hubOf(hub), connectionId));
+      if (userIdentifier !== undefined) rows.push(keys.membership(userOf(hub, userIdentifier), connectionId));
+      await forEachLimit(rows, DELETES_AT_ONCE, async (row) => {
+        await table.delete(row);
+      });
+    },
+  };
+}
+
+async function groupsOf(table: TableClient, connectionId: string): Promise<readonly string[]> {
+  const { pk, sk } = keys.groupOf(connectionId, "");
+  const groups: string[] = [];
+  for await (const page of table.query(pk, { prefix: sk, consistent: true })) {
+    groups.push(...page.rows.map((row) => String(row.sk).slice(sk.length)));
+  }
+  return groups;
+}
+
+/** Everything under a connection but the connection itself, in one query. */
+async function ownRows(table: TableClient, connectionId: string): Promise<{ groups: string[]; waiting: string[] }> {
+  const group = keys.groupOf(connectionId, "").sk;
+  const waiting = keys.waiting(connectionId, "").sk;
+  const own = { groups: [] as string[], waiting: [] as string[] };
+  for await (const page of table.query(keys.connection(connectionId).pk, { consistent: true })) {
+    for (const { sk } of page.rows) {
+      if (String(sk).startsWith(group)) own.groups.push(String(sk).slice(group.length));
+      if (String(sk).startsWith(waiting)) own.waiting.push(String(sk).slice(waiting.length));
+    }
+  }
+  return own;
+}
+
+async function* members(table: TableClient, audience: Audience): AsyncGenerator<readonly Member[]> {
+  const partitions = memberPartitions(audience).map((pk) => table.query(pk, { consistent: true }));
+  for (const partition of partitions) {
+    for await (const { rows } of partition) {
+      yield rows.map((row) => ({ connectionId: String(row.sk), transportId: String(row.transport) }));
+    }
+  }
+}

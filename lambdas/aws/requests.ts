@@ -1,0 +1,70 @@
+// From API Gateway's events to what the hub understands.
+
+import {
+  type ConnectEvent,
+  type DisconnectEvent,
+  type HttpEvent,
+  HUB_PARAMETER,
+  type MessageEvent,
+} from "../apigateway/index.ts";
+import type { ConnectRequest, Disconnect, Frame, HttpRequest } from "../hub/index.ts";
+
+type Values = Readonly<Record<string, string | undefined>>;
+
+export function toConnectRequest(event: ConnectEvent): ConnectRequest {
+  const query = withoutPrototype(Object.entries(event.queryStringParameters ?? {}));
+  const hubPath = trimSlashes(query[HUB_PARAMETER] ?? "");
+  delete query[HUB_PARAMETER];
+  return {
+    transportId: event.requestContext.connectionId,
+    hubPath,
+    headers: lowerCase(event.headers),
+    query,
+    sourceIp: event.requestContext.identity.sourceIp,
+  };
+}
+
+export function toFrame(event: MessageEvent): Frame {
+  const { connectionId, messageId, requestTimeEpoch } = event.requestContext;
+  return { transportId: connectionId, messageId, text: event.body ?? "", receivedAt: requestTimeEpoch };
+}
+
+export function toDisconnect({ requestContext }: DisconnectEvent): Disconnect {
+  // Without a code nobody knows how it ended, which is what 1006 says.
+  const { connectionId, connectedAt, disconnectStatusCode = 1006 } = requestContext;
+  return { transportId: connectionId, code: disconnectStatusCode, connectedAt };
+}
+
+const NEGOTIATE = /\/negotiate$/i;
+
+/** Undefined for a path that is not some hub's `/negotiate`. */
+export function toNegotiateRequest(event: HttpEvent): HttpRequest | undefined {
+  const path = `/${trimSlashes(event.rawPath)}`;
+  if (!NEGOTIATE.test(path)) return undefined;
+  const headers = lowerCase(event.headers);
+  if (event.cookies !== undefined) headers.cookie = event.cookies.join("; ");
+  return {
+    method: event.requestContext.http.method,
+    hubPath: trimSlashes(path.replace(NEGOTIATE, "")),
+    headers,
+    query: withoutPrototype(Object.entries(event.queryStringParameters ?? {})),
+    sourceIp: event.requestContext.http.sourceIp,
+  };
+}
+
+function trimSlashes(path: string): string {
+  return path.replace(/^\/+|\/+$/g, "");
+}
+
+function lowerCase(headers: Values): Record<string, string | undefined> {
+  return withoutPrototype(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** Clients choose these names: none may find something that was inherited. */
+function withoutPrototype(
+  entries: readonly (readonly [string, string | undefined])[],
+): Record<string, string | undefined> {
+  const values: Record<string, string | undefined> = Object.create(null);
+  for (const [name, value] of entries) values[name] = value;
+  return values;
+}

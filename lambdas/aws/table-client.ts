@@ -1,0 +1,168 @@
+// Five DynamoDB calls, with expressions that can be read aloud: `#name` is the attribute of that name.
+
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import {
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
+import type { Key } from "./table.ts";
+
+export type Row = Record<string, unknown>;
+export type Values = Readonly<Record<string, unknown>>;
+
+export interface Page {
+  readonly rows: readonly Row[];
+  /** Rows read, also those a filter left out. */
+  readonly scanned: number;
+}
+
+export interface QueryOptions {
+  readonly prefix?: string;
+  readonly filter?: string;
+  readonly values?: Values;
+  readonly consistent: boolean;
+}
+
+/** A table, and what can be done to one of its items at a time. */
+export interface TableClient {
+  /** Consistent. */
+  get(key: Key): Promise<Row | undefined>;
+  /** False when the condition did not hold. */
+  put(key: Key, attributes: Row, condition?: string): Promise<boolean>;
+  /** The item as it is now; undefined when the condition did not hold. */
+  update(key: Key, update: string, condition: string | undefined, values: Values): Promise<Row | undefined>;
+  /** Sets and removes attributes of any name on an item that exists. */
+  amend(key: Key, set: Readonly<Record<string, unknown>>, remove: readonly string[]): Promise<void>;
+  /** What was deleted; undefined when nothing was, or the condition did not hold. */
+  delete(key: Key, condition?: string, values?: Values): Promise<Row | undefined>;
+  /** A partition page by page, in the order of its sort keys. The first page is on its way when this returns. */
+  query(pk: string, options: QueryOptions): AsyncIterable<Page>;
+}
+
+export function tableClient(client: DynamoDBClient, tableName: string): TableClient {
+  const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const table = { TableName: tableName };
+
+  return {
+    async get(key) {
+      const { Item } = await documents.send(new GetCommand({ ...table, Key: { ...key }, ConsistentRead: true }));
+      return Item;
+    },
+    async put(key, attributes, condition) {
+      const done = await unlessRefused(
+        documents.send(
+          new PutCommand({
+            ...table,
+            Item: { ...attributes, ...key },
+            ...(condition !== undefined && { ConditionExpression: condition, ...names(condition) }),
+          }),
+        ),
+      );
+      return done !== undefined;
+    },
+    async update(key, update, condition, values) {
+      const done = await unlessRefused(
+        documents.send(
+          new UpdateCommand({
+            ...table,
+            Key: { ...key },
+            UpdateExpression: update,
+            ...(condition !== undefined && { ConditionExpression: condition }),
+            ...names(`${update} ${condition ?? ""}`),
+            ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+            ReturnValues: "ALL_NEW",
+          }),
+        ),
+      );
+      return done?.Attributes;
+    },
+    async amend(key, set, remove) {
+      const changes = Object.entries(set);
+      const attributes = [...changes.map(([name]) => name), ...remove];
+      const sets = changes.map((_, index) => `#a${index} = :v${index}`);
+      const removes = remove.map((_, index) => `#a${changes.length + index}`);
+      await unlessRefused(
+        documents.send(
+          new UpdateCommand({
+            ...table,
+            Key: { ...key },
+            UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(", ")}` : ""} ${removes.length > 0 ? `REMOVE ${removes.join(", ")}` : ""}`,
+            ConditionExpression: "attribute_exists(pk)",
+            ExpressionAttributeNames: Object.fromEntries(attributes.map((name, index) => [`#a${index}`, name])),
+            ...(sets.length > 0 && {
+              ExpressionAttributeValues: Object.fromEntries(changes.map(([, value], index) => [`:v${index}`, value])),
+            }),
+          }),
+        ),
+      );
+    },
+    async delete(key, condition, values) {
+      const done = await unlessRefused(
+        documents.send(
+          new DeleteCommand({
+            ...table,
+            Key: { ...key },
+            ...(condition !== undefined && { ConditionExpression: condition, ...names(condition) }),
+            ...(values !== undefined && { ExpressionAttributeValues: values }),
+            ReturnValues: "ALL_OLD",
+          }),
+        ),
+      );
+      return done?.Attributes;
+    },
+    query(pk, { prefix, filter, values, consistent }) {
+      const condition = prefix === undefined ? "#pk = :pk" : "#pk = :pk AND begins_with(#sk, :prefix)";
+      const send = (start: Row | undefined) =>
+        documents.send(
+          new QueryCommand({
+            ...table,
+            KeyConditionExpression: condition,
+            ...(filter !== undefined && { FilterExpression: filter }),
+            ...names(`${condition} ${filter ?? ""}`),
+            ExpressionAttributeValues: { ":pk": pk, ...(prefix !== undefined && { ":prefix": prefix }), ...values },
+            ConsistentRead: consistent,
+            ExclusiveStartKey: start,
+          }),
+        );
+      const first = send(undefined);
+      // Whoever never comes to read this partition has no use for its error either.
+      first.catch(() => undefined);
+      return pages(first, send);
+    },
+  };
+}
+
+async function* pages(first: ReturnType<TableQuery>, next: TableQuery): AsyncGenerator<Page> {
+  let page = await first;
+  for (;;) {
+    yield { rows: page.Items ?? [], scanned: page.ScannedCount ?? 0 };
+    if (page.LastEvaluatedKey === undefined) return;
+    page = await next(page.LastEvaluatedKey);
+  }
+}
+
+type TableQuery = (start: Row | undefined) => Promise<{
+  readonly Items?: Row[] | undefined;
+  readonly ScannedCount?: number | undefined;
+  readonly LastEvaluatedKey?: Row | undefined;
+}>;
+
+function names(expression: string): { readonly ExpressionAttributeNames?: Record<string, string> } {
+  const found = expression.match(/#\w+/g);
+  if (found === null) return {};
+  return { ExpressionAttributeNames: Object.fromEntries(found.map((name) => [name, name.slice(1)])) };
+}
+
+/** A condition that does not hold is an answer, not an error. */
+async function unlessRefused<Result>(request: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof Error && error.name === "ConditionalCheckFailedException") return undefined;
+    throw error;
+  }
+}
