@@ -1,0 +1,2 @@
+export { connectionTokens } from "./connection-tokens.ts";
+export { jwtAuthenticator } from "./jwt-bearer.ts";
