@@ -1,0 +1,3 @@
+// The cloud side of the package: one construct that deploys a service.
+export { ServiceFileError } from "./service-file.ts";
+export { type ServiceFunctions, SignalRService, type SignalRServiceProps } from "./signalr-service.ts";

@@ -1,0 +1,178 @@
+// The construct: everything a service needs in an AWS account, wired.
+import { CfnOutput, RemovalPolicy } from "aws-cdk-lib";
+import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import type { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
+import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { HUB_PARAMETER } from "../lambdas/apigateway/index.ts";
+import type { FunctionName } from "./bundling.ts";
+import { allow, createFunction, REQUEST_TIMEOUT, SWEEP_TIMEOUT } from "./functions.ts";
+import { Http } from "./http.ts";
+import type { LogOptions } from "./logs.ts";
+import { SweepSchedule } from "./schedule.ts";
+import { resolveServiceFile } from "./service-file.ts";
+import { Sockets } from "./sockets.ts";
+import { createTable, TABLE_ACTIONS } from "./table.ts";
+import { createTokenSecret, tokenSecretReference } from "./token-secret.ts";
+
+export interface SignalRServiceProps {
+  /**
+   * Path of the service file, whose default export is `defineService({ … })`. A relative path counts from the working
+   * directory: for the CDK's command line, the folder of `cdk.json`. The file is bundled with what it imports.
+   */
+  readonly entry: string;
+  /**
+   * Memory of the functions that clients wait for, in MB; Lambda gives processor time in proportion. The sweeper,
+   * which runs all the time while somebody is connected, always has 256 MB.
+   *
+   * @default 512
+   */
+  readonly memorySize?: number;
+  /**
+   * How long the logs of the functions and the access logs of both APIs are kept.
+   *
+   * @default RetentionDays.ONE_MONTH
+   */
+  readonly logRetention?: RetentionDays;
+  /**
+   * What becomes of the table and the logs when they leave the stack. The table holds what hubs keep of open
+   * connections: their groups, users and items.
+   *
+   * @default RemovalPolicy.RETAIN
+   */
+  readonly removalPolicy?: RemovalPolicy;
+  /**
+   * Whether to set the role with which API Gateway writes logs. It is one per account and Region, and WebSocket APIs
+   * cannot be deployed with logs without it. Set it to false where something else looks after that setting.
+   *
+   * @default true
+   */
+  readonly cloudWatchRole?: boolean;
+}
+
+/** The functions of a service, for alarms, tags and permissions of one's own. */
+export type ServiceFunctions = Readonly<Record<FunctionName, NodejsFunction>>;
+
+/** MB. Its work is a few queries, but it is billed around the clock. */
+const SWEEP_MEMORY = 256;
+
+/**
+ * A SignalR service on API Gateway, Lambda and DynamoDB. While nobody is connected it costs what its secret and its
+ * logs cost to keep, and one short run a minute that finds nothing to do.
+ *
+ * Until one host serves both sockets and HTTP, clients connect to {@link hubUrl} with `skipNegotiation`.
+ *
+ * @example
+ * const realtime = new SignalRService(this, "Realtime", { entry: "realtime.ts" });
+ * realtime.functions.message.addEnvironment("ORDERS_TABLE", orders.tableName);
+ * orders.grantReadData(realtime.functions.message);
+ */
+export class SignalRService extends Construct {
+  /** Where sockets open; the hub's path goes at its end: `wss://…/prod?hub=` + `chat`. */
+  readonly socketUrl: string;
+  /** The same as {@link socketUrl} in the form that SignalR's clients take: they want `https://` for sockets too. */
+  readonly hubUrl: string;
+  /** Where clients negotiate: `<httpUrl>/<hub>/negotiate`. */
+  readonly httpUrl: string;
+  readonly table: TableV2;
+  readonly functions: ServiceFunctions;
+
+  /** @throws ServiceFileError when `entry` is no file that could be a service. */
+  constructor(scope: Construct, id: string, props: SignalRServiceProps) {
+    super(scope, id);
+    const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
+    const logs: LogOptions = { retention: props.logRetention ?? RetentionDays.ONE_MONTH, removalPolicy };
+    const servicePath = resolveServiceFile(props.entry);
+
+    const table = createTable(this, removalPolicy);
+    const sockets = new Sockets(this, "Sockets", { logs, cloudWatchRole: props.cloudWatchRole ?? true });
+    const functions = createFunctions(this, {
+      servicePath,
+      logs,
+      memorySize: props.memorySize ?? 512,
+      tableName: table.tableName,
+      callbackUrl: sockets.stage.callbackUrl,
+      tokenSecret: tokenSecretReference(createTokenSecret(this)),
+    });
+    grant(functions, table, sockets);
+    sockets.route(functions);
+    const http = new Http(this, "Http", { negotiate: functions.negotiate, logs });
+    new SweepSchedule(this, "SweepSchedule", functions.sweep);
+
+    this.table = table;
+    this.functions = functions;
+    this.socketUrl = `${sockets.stage.url}?${HUB_PARAMETER}=`;
+    this.hubUrl = `${sockets.stage.callbackUrl}?${HUB_PARAMETER}=`;
+    this.httpUrl = http.api.apiEndpoint;
+    this.#output();
+  }
+
+  #output(): void {
+    new CfnOutput(this, "SocketUrl", { value: this.socketUrl, description: "Sockets; append the hub's path" });
+    new CfnOutput(this, "HubUrl", {
+      value: this.hubUrl,
+      description: "For withUrl with skipNegotiation, over WebSockets; append the hub's path",
+    });
+    new CfnOutput(this, "HttpUrl", { value: this.httpUrl, description: "Negotiation; append the hub's path" });
+  }
+}
+
+interface FunctionsOptions {
+  readonly servicePath: string;
+  readonly logs: LogOptions;
+  readonly memorySize: number;
+  readonly tableName: string;
+  readonly callbackUrl: string;
+  readonly tokenSecret: string;
+}
+
+/** The five functions. The names of the environment are the contract with lambdas/. */
+function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFunctions {
+  const { servicePath, logs, memorySize } = options;
+  const request = { servicePath, logs, memorySize, timeout: REQUEST_TIMEOUT };
+  const table = { SIGNALR_TABLE: options.tableName };
+  const callback = { SIGNALR_CALLBACK_URL: options.callbackUrl };
+  const secret = { SIGNALR_TOKEN_SECRET: options.tokenSecret };
+  return {
+    connect: createFunction(scope, {
+      ...request,
+      name: "connect",
+      description: "SignalR: accepts or refuses a socket",
+      environment: { ...table, ...secret },
+    }),
+    message: createFunction(scope, {
+      ...request,
+      name: "message",
+      description: "SignalR: runs the hub's methods",
+      environment: { ...table, ...callback },
+    }),
+    disconnect: createFunction(scope, {
+      ...request,
+      name: "disconnect",
+      description: "SignalR: notices a closed socket",
+      environment: { ...table, ...callback },
+    }),
+    negotiate: createFunction(scope, {
+      ...request,
+      name: "negotiate",
+      description: "SignalR: negotiates a connection",
+      environment: secret,
+    }),
+    sweep: createFunction(scope, {
+      ...request,
+      name: "sweep",
+      description: "SignalR: ends connections that have fallen silent",
+      memorySize: SWEEP_MEMORY,
+      timeout: SWEEP_TIMEOUT,
+      environment: { ...table, ...callback },
+    }),
+  };
+}
+
+/** Each function may do what it does, and nothing else. */
+function grant(functions: ServiceFunctions, table: TableV2, sockets: Sockets): void {
+  for (const [name, actions] of Object.entries(TABLE_ACTIONS)) {
+    allow(functions[name as FunctionName], actions, [table.tableArn]);
+  }
+  for (const handler of [functions.message, functions.disconnect, functions.sweep]) sockets.grantManage(handler);
+}

@@ -1,0 +1,28 @@
+// The one table that holds every connection of a service.
+import type { RemovalPolicy } from "aws-cdk-lib";
+import { AttributeType, Billing, TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import type { Construct } from "constructs";
+
+/** On demand, no index: pings change rows all the time, and an index would be billed for each. */
+export function createTable(scope: Construct, removalPolicy: RemovalPolicy): TableV2 {
+  return new TableV2(scope, "Table", {
+    partitionKey: { name: "pk", type: AttributeType.STRING },
+    sortKey: { name: "sk", type: AttributeType.STRING },
+    billing: Billing.onDemand(),
+    // Only a garbage collector, days late at times: no promise depends on it.
+    timeToLiveAttribute: "expiresAt",
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    removalPolicy,
+  });
+}
+
+const READ_AND_WRITE = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+
+/** What each function does with the table. Negotiate signs instead of storing, so it does nothing. */
+export const TABLE_ACTIONS = {
+  connect: READ_AND_WRITE,
+  message: [...READ_AND_WRITE, "dynamodb:Query"],
+  disconnect: [...READ_AND_WRITE, "dynamodb:Query"],
+  negotiate: [],
+  sweep: [...READ_AND_WRITE, "dynamodb:Query"],
+} as const;

@@ -1,0 +1,110 @@
+// The wiring: from a service and the environment to the five functions. Nothing else constructs anything.
+
+import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
+import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
+import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
+import {
+  type AdmissionPorts,
+  type Authenticate,
+  type Clock,
+  isService,
+  type Log,
+  type ServerPorts,
+  type Service,
+} from "./hub/index.ts";
+import { jsonLog } from "./json-log.ts";
+import { core } from "./protocol/index.ts";
+import { systemClock, systemRandom } from "./system.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A function's environment lacks something, or the bundle holds no service. It cannot start. */
+export class ConfigurationError extends Error {
+  override readonly name = "ConfigurationError";
+  readonly code = "configuration";
+}
+
+/** `$connect`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
+export function connectFunction(service: Service, environment: Environment) {
+  const common = admissionPorts(service);
+  return connectHandler({ ...common, tokens: tokensFrom(environment), store: storeFrom(environment) });
+}
+
+/** `$default`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+export function messageFunction(service: Service, environment: Environment) {
+  return messageHandler(serverPorts(service, environment));
+}
+
+/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+export function disconnectFunction(service: Service, environment: Environment) {
+  return disconnectHandler(serverPorts(service, environment));
+}
+
+/** `POST /{hub}/negotiate`. Reads `SIGNALR_TOKEN_SECRET`. */
+export function negotiateFunction(service: Service, environment: Environment) {
+  return negotiateHandler({ ...admissionPorts(service), tokens: tokensFrom(environment) });
+}
+
+/** The schedule. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+export function sweepFunction(service: Service, environment: Environment) {
+  return sweepHandler(serverPorts(service, environment));
+}
+
+/** Turns `auth` of a service into the port. */
+export function authenticatorOf({ auth }: Service, clock: Clock): Authenticate | undefined {
+  return auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock);
+}
+
+/** @throws ConfigurationError for anything that `defineService` did not return. */
+export function checkService(service: unknown): Service {
+  if (isService(service)) return service;
+  throw new ConfigurationError("The service file must have `export default defineService({ hubs: { … } })`.");
+}
+
+type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
+
+function admissionPorts(given: Service): CommonPorts {
+  const service = checkService(given);
+  const authenticate = authenticatorOf(service, systemClock);
+  return { service, authenticate, log: jsonLog(), clock: systemClock, random: systemRandom };
+}
+
+function serverPorts(given: Service, environment: Environment): ServerPorts {
+  const service = checkService(given);
+  const log: Log = jsonLog();
+  const client = new ApiGatewayManagementApiClient({
+    endpoint: required(environment, "SIGNALR_CALLBACK_URL"),
+    maxAttempts: 1,
+    requestHandler: TIMEOUTS,
+  });
+  return {
+    service,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    dialect: core,
+    store: storeFrom(environment),
+    transports: apiGatewayTransports({ client, clock: systemClock, log }),
+  };
+}
+
+/** A request that hangs must not take its function with it. Milliseconds; sockets for a broadcast's posts at once. */
+const TIMEOUTS = { connectionTimeout: 1_000, requestTimeout: 3_000, httpsAgent: { maxSockets: 128 } };
+
+function storeFrom(environment: Environment) {
+  return dynamoDBStore(new DynamoDBClient({ requestHandler: TIMEOUTS }), required(environment, "SIGNALR_TABLE"));
+}
+
+function tokensFrom(environment: Environment) {
+  return connectionTokens(required(environment, "SIGNALR_TOKEN_SECRET"));
+}
+
+function required(environment: Environment, name: string): string {
+  const value = environment[name];
+  if (value !== undefined && value !== "") return value;
+  throw new ConfigurationError(
+    `The environment variable ${name} is missing. SignalRService of signalr-lambda/cdk sets it.`,
+  );
+}

@@ -1,0 +1,76 @@
+// From a gateway's event to a verb of the hub and back: what the five functions do, wherever they run.
+
+import type {
+  ConnectEvent,
+  DisconnectEvent,
+  HttpEvent,
+  HttpResult,
+  MessageEvent,
+  SocketResult,
+} from "./apigateway/index.ts";
+import { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest } from "./aws/index.ts";
+import {
+  type ConnectPorts,
+  connect,
+  disconnect,
+  type NegotiatePorts,
+  negotiate,
+  receive,
+  type ServerPorts,
+  sweep,
+} from "./hub/index.ts";
+
+export function connectHandler(ports: ConnectPorts) {
+  return async (event: ConnectEvent): Promise<SocketResult> => {
+    const refusal = await connect(ports, toConnectRequest(event));
+    return { statusCode: refusal?.status ?? 200 };
+  };
+}
+
+/** Never throws: API Gateway would tell the client in JSON of its own, and that kills a SignalR connection. */
+export function messageHandler(ports: ServerPorts) {
+  return async (event: MessageEvent): Promise<SocketResult> => {
+    const frame = toFrame(event);
+    try {
+      await receive(ports, frame);
+    } catch (error) {
+      ports.log.error("A frame could not be handled; its connection is closed.", {
+        error,
+        transportId: frame.transportId,
+      });
+      await sayGoodbye(ports, frame.transportId);
+    }
+    return { statusCode: 200 };
+  };
+}
+
+/** What the client has asked for may be half done: it learns that nothing more will come, and may come back. */
+async function sayGoodbye({ transports, dialect, log }: ServerPorts, transportId: string): Promise<void> {
+  const close = { kind: "close", error: "Connection closed with an error.", allowReconnect: true } as const;
+  try {
+    await transports.post(transportId, dialect.encode(close));
+    await transports.close(transportId);
+  } catch (error) {
+    log.error("The connection could not be closed either.", { error, transportId });
+  }
+}
+
+export function disconnectHandler(ports: ServerPorts) {
+  return async (event: DisconnectEvent): Promise<SocketResult> => {
+    await disconnect(ports, toDisconnect(event));
+    return { statusCode: 200 };
+  };
+}
+
+export function negotiateHandler(ports: NegotiatePorts) {
+  return async (event: HttpEvent): Promise<HttpResult> => {
+    const request = toNegotiateRequest(event);
+    if (request === undefined) return { statusCode: 404, headers: { "content-type": "text/plain" }, body: "Not found" };
+    const { status, headers, body } = await negotiate(ports, request);
+    return { statusCode: status, headers, body };
+  };
+}
+
+export function sweepHandler(ports: ServerPorts) {
+  return (): Promise<void> => sweep(ports);
+}

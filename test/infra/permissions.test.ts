@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import { deploy, permissionsOf, read, resource, resources } from "./deployed.ts";
+
+const { template } = deploy();
+
+const LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"];
+const ROWS = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+const QUERIES = [
+  "dynamodb:DeleteItem",
+  "dynamodb:GetItem",
+  "dynamodb:PutItem",
+  "dynamodb:Query",
+  "dynamodb:UpdateItem",
+];
+const STAGE = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<RealtimeSocketsApi>/prod";
+const SOCKETS = {
+  [`${STAGE}/POST/@connections/*`]: ["execute-api:ManageConnections"],
+  [`${STAGE}/DELETE/@connections/*`]: ["execute-api:ManageConnections"],
+};
+
+describe("each function may do what it does, and nothing else", () => {
+  it.each([
+    ["Connect", { "<RealtimeTable.Arn>": ROWS }],
+    ["Message", { "<RealtimeTable.Arn>": QUERIES, ...SOCKETS }],
+    ["Disconnect", { "<RealtimeTable.Arn>": QUERIES, ...SOCKETS }],
+    ["Negotiate", {}],
+    ["Sweep", { "<RealtimeTable.Arn>": QUERIES, ...SOCKETS }],
+  ])("%s", (name, expected) => {
+    expect(read(resource(template, `Realtime${name}`).Properties.Role)).toBe(`<Realtime${name}Role.Arn>`);
+    expect(permissionsOf(template, `Realtime${name}Role`)).toEqual({
+      [`<Realtime${name}Logs.Arn>`]: LOGS,
+      ...expected,
+    });
+  });
+});
+
+it("the schedule may start the sweeper, for this account only", () => {
+  expect(permissionsOf(template, "RealtimeSweepScheduleRole")).toEqual({
+    "<RealtimeSweep.Arn>": ["lambda:InvokeFunction"],
+  });
+  const [trust] = resource(template, "RealtimeSweepScheduleRole").Properties.AssumeRolePolicyDocument.Statement;
+  expect(trust.Principal).toEqual({ Service: "scheduler.amazonaws.com" });
+  expect(trust.Condition).toEqual({ StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } });
+});
+
+it("there is a role for each function, for the schedule and for API Gateway's logs, and no other", () => {
+  expect(Object.keys(resources(template, "AWS::IAM::Role")).sort()).toEqual([
+    "RealtimeConnectRole",
+    "RealtimeDisconnectRole",
+    "RealtimeMessageRole",
+    "RealtimeNegotiateRole",
+    "RealtimeSocketsCloudWatchRole",
+    "RealtimeSweepRole",
+    "RealtimeSweepScheduleRole",
+  ]);
+});
+
+it("nobody may read the token secret: CloudFormation hands it to connect and negotiate", () => {
+  expect(JSON.stringify(resources(template, "AWS::IAM::Policy"))).not.toContain("secretsmanager");
+  const holders = Object.entries(resources(template, "AWS::Lambda::Function"))
+    .filter(([, { Properties }]) => JSON.stringify(Properties).includes("TokenSecret"))
+    .map(([name]) => name);
+  expect(holders.sort()).toEqual(["RealtimeConnect", "RealtimeNegotiate"]);
+});
+
+it("each API may start only its own functions", () => {
+  const permissions = Object.values(resources(template, "AWS::Lambda::Permission")).map(({ Properties }) => [
+    read(Properties.FunctionName),
+    Properties.Principal,
+    read(Properties.SourceArn).replace(/^.*:(?=<)/, ""),
+  ]);
+  expect(permissions.sort()).toEqual([
+    ["<RealtimeConnect.Arn>", "apigateway.amazonaws.com", "<RealtimeSocketsApi>/*$connect"],
+    ["<RealtimeDisconnect.Arn>", "apigateway.amazonaws.com", "<RealtimeSocketsApi>/*$disconnect"],
+    ["<RealtimeMessage.Arn>", "apigateway.amazonaws.com", "<RealtimeSocketsApi>/*$default"],
+    ["<RealtimeNegotiate.Arn>", "apigateway.amazonaws.com", "<RealtimeHttpApi>/*/*/{proxy+}"],
+  ]);
+});
