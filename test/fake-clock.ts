@@ -21,12 +21,17 @@ export class FakeClock implements Clock {
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (milliseconds <= 0 || signal?.aborted) return resolve();
-      const sleeper = { wakesAt: this.#now + milliseconds, wake: resolve };
-      this.#sleepers.push(sleeper);
-      signal?.addEventListener("abort", () => {
+      const abort = () => {
         this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
         resolve();
-      });
+      };
+      const wake = () => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      };
+      const sleeper = { wakesAt: this.#now + milliseconds, wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener("abort", abort);
     });
   }
 

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+// `signalr-lambda dev FILE`: a service on this machine, reloaded on change.
+
+import { parseArgs } from "node:util";
+import { dev } from "./dev.ts";
+
+const USAGE = `Usage: signalr-lambda dev FILE [options]
+
+Serves the service that FILE exports as default, and reloads it on change without dropping a connection.
+
+  --port N      where to listen (8080; 0 takes any free port)
+  --host NAME   on which address (127.0.0.1)
+  --data-dir D  keep connections on disk, so that they survive a restart
+  --pages D     serve the files of a directory to browsers; TypeScript is compiled
+`;
+
+function parse(args: readonly string[]) {
+  return parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      port: { type: "string", default: "8080" },
+      host: { type: "string" },
+      "data-dir": { type: "string" },
+      pages: { type: "string" },
+      help: { type: "boolean", short: "h" },
+    },
+  });
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  // Errors name the user's lines, not the bundle's.
+  process.setSourceMapsEnabled(true);
+  // The SDK versions pinned here run on Node 20; what it says about later ones is nothing the user can act on.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
+  const { values, positionals } = parse(args);
+  if (values.help) return console.log(USAGE);
+  const [command, file, ...others] = positionals;
+  if (command !== "dev" || file === undefined || others.length > 0) throw new TypeError(USAGE);
+  const port = Number(values.port);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new TypeError(`--port is '${values.port}'; it is a number from 0 to 65535.`);
+  }
+  const server = await dev(file, {
+    port,
+    ...(values.host !== undefined && { host: values.host }),
+    ...(values["data-dir"] !== undefined && { dataDir: values["data-dir"] }),
+    ...(values.pages !== undefined && { pages: values.pages }),
+  });
+  const stop = (): void => void server.close().then(() => process.exit(0));
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  // Errors with a code say what to do, and a stack would only hide it.
+  const expected = error instanceof TypeError || (error instanceof Error && "code" in error);
+  console.error(expected ? (error as Error).message : error);
+  process.exit(1);
+});

@@ -1,0 +1,54 @@
+// The table of a local server: embedded, unless the SDK's own `AWS_ENDPOINT_URL_DYNAMODB` names another engine.
+
+import {
+  CreateTableCommand,
+  DynamoDBClient,
+  ResourceInUseException,
+  waitUntilTableExists,
+} from "@aws-sdk/client-dynamodb";
+import { tableDefinition } from "./aws/index.ts";
+import { openEmbeddedDynamoDB } from "./local/index.ts";
+
+export interface LocalDatabase {
+  readonly client: DynamoDBClient;
+  readonly tableName: string;
+  close(): Promise<void>;
+}
+
+/** What the SDK insists on and nobody reads here. */
+export const UNUSED = { region: "local", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
+
+const TABLE = "signalr-lambda";
+
+/** Opens the database and creates the table if it is not there. */
+export async function openLocalDatabase(dataDir: string | undefined): Promise<LocalDatabase> {
+  const database = process.env.AWS_ENDPOINT_URL_DYNAMODB === undefined ? await openEmbedded(dataDir) : openOther();
+  await createTable(database.client);
+  return { ...database, tableName: TABLE };
+}
+
+type Opened = Pick<LocalDatabase, "client" | "close">;
+
+async function openEmbedded(dataDir: string | undefined): Promise<Opened> {
+  const embedded = await openEmbeddedDynamoDB(dataDir === undefined ? {} : { dataDir });
+  return {
+    client: new DynamoDBClient({ ...UNUSED, requestHandler: embedded.requestHandler }),
+    close: () => embedded.close(),
+  };
+}
+
+/** Region and credentials come from where the SDK always finds them. */
+function openOther(): Opened {
+  const client = new DynamoDBClient({});
+  return { client, close: async () => client.destroy() };
+}
+
+async function createTable(client: DynamoDBClient): Promise<void> {
+  try {
+    await client.send(new CreateTableCommand(tableDefinition(TABLE)));
+  } catch (error) {
+    // Kept from the last time, on disk or in the other engine.
+    if (!(error instanceof ResourceInUseException)) throw error;
+  }
+  await waitUntilTableExists({ client, minDelay: 1, maxWaitTime: 60 }, { TableName: TABLE });
+}

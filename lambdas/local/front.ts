@@ -1,0 +1,50 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import { API_GATEWAY } from "../apigateway/index.ts";
+import type { ConnectionsApi } from "./connections-api.ts";
+import type { HttpApi } from "./http-api.ts";
+import { readBody } from "./requests.ts";
+import { type IsHub, routeRequest } from "./routes.ts";
+
+/** A page by its path, unescaped; undefined if there is none. */
+export type Pages = (
+  path: string,
+) => Promise<{ readonly contentType: string; readonly body: Buffer | string } | undefined>;
+
+interface Services {
+  readonly isHub: IsHub;
+  readonly connections: ConnectionsApi;
+  readonly http: HttpApi;
+  readonly pages: Pages | undefined;
+}
+
+/** Answers what is not an upgrade: hands each request to the service its route names. */
+export function serveRequests({ isHub, connections, http, pages }: Services) {
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method = "GET", url = "/", headers } = request;
+    const route = routeRequest(method, url, isHub);
+    switch (route.kind) {
+      case "gateway": {
+        // A body over the limit is refused by its size alone: any of that size will do.
+        const body = (await readBody(request, API_GATEWAY.messageBytes)) ?? Buffer.alloc(API_GATEWAY.messageBytes + 1);
+        const answer = await connections({ method, path: url, headers, body });
+        response.writeHead(answer.statusCode, answer.headers).end(answer.body);
+        break;
+      }
+      case "negotiate":
+        await http(request, response);
+        break;
+      case "page": {
+        const page = await pages?.(route.path);
+        if (page === undefined) answerText(response, 404);
+        else response.writeHead(200, { "content-type": page.contentType }).end(page.body);
+        break;
+      }
+      case "refused":
+        answerText(response, route.status);
+    }
+  };
+}
+
+export function answerText(response: ServerResponse, status: number): void {
+  response.writeHead(status, { "content-type": "text/plain" }).end(STATUS_CODES[status]);
+}

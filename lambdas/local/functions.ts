@@ -1,0 +1,21 @@
+import type {
+  ConnectEvent,
+  DisconnectEvent,
+  FunctionContext,
+  HttpEvent,
+  HttpResult,
+  MessageEvent,
+  ScheduledEvent,
+  SocketResult,
+} from "../apigateway/index.ts";
+
+/** The deployed functions. Members may be replaced while the gateway runs: each invocation looks its function up. */
+export interface Functions {
+  connect(event: ConnectEvent, context: FunctionContext): Promise<SocketResult>;
+  message(event: MessageEvent, context: FunctionContext): Promise<SocketResult>;
+  disconnect(event: DisconnectEvent, context: FunctionContext): Promise<SocketResult>;
+  negotiate(event: HttpEvent, context: FunctionContext): Promise<HttpResult>;
+  sweep(event: ScheduledEvent, context: FunctionContext): Promise<void>;
+}
+
+export type FunctionName = keyof Functions;

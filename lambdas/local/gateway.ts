@@ -1,0 +1,122 @@
+// The local gateway: what CloudFront, API Gateway, Lambda and the scheduler do in the cloud, on one port of this
+// machine, as strict as they are. Where AWS is silent it takes the harsher reading.
+
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Clock, Log } from "../hub/index.ts";
+import { connectionsApi } from "./connections-api.ts";
+import { FaultSwitches, type Faults } from "./faults.ts";
+import { answerText, type Pages, serveRequests } from "./front.ts";
+import type { Functions } from "./functions.ts";
+import { httpApi } from "./http-api.ts";
+import { openServer } from "./http-server.ts";
+import { type InProcessHandler, inProcessHandler } from "./in-process-handler.ts";
+import { Invocations } from "./invocations.ts";
+import { type IsHub, routeUpgrade, STAGE_PATH } from "./routes.ts";
+import { SocketApi } from "./socket-api.ts";
+import { GOING_AWAY, type Transport } from "./transport.ts";
+
+export interface GatewayOptions {
+  readonly functions: Functions;
+  /** 0 takes any free port. @default 0 */
+  readonly port?: number;
+  /** Where to listen. @default "127.0.0.1" */
+  readonly host?: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The paths that are hubs, in any case, without the slash in front. Asked on every request. @default every path is one */
+  readonly hubPaths?: () => readonly string[];
+  /** Answers GET requests that are not sockets. */
+  readonly pages?: Pages;
+  /** Milliseconds from one start of the sweeper to the next. @default 60_000 */
+  readonly sweepInterval?: number;
+}
+
+/** An open transport as API Gateway knows it. Times are epoch milliseconds. */
+export interface TransportInfo {
+  readonly id: string;
+  readonly connectedAt: number;
+  readonly lastActiveAt: number;
+}
+
+export interface LocalGateway {
+  /** What clients use: `http://localhost:PORT`. */
+  readonly url: string;
+  /** `endpoint` of an ApiGatewayManagementApiClient. */
+  readonly callbackUrl: string;
+  /** `requestHandler` of an ApiGatewayManagementApiClient: the same service without a socket. */
+  readonly requestHandler: InProcessHandler;
+  readonly faults: Faults;
+  transports(): readonly TransportInfo[];
+  /**
+   * Closes every socket with 1001 and waits up to 3 seconds for functions that run. Nothing starts any more, not even
+   * `$disconnect`: to the hubs it is as if the gateway had lost power, so connections outlive it.
+   */
+  close(): Promise<void>;
+}
+
+/** @throws PortInUseError if another process listens on the port. */
+export async function startGateway(options: GatewayOptions): Promise<LocalGateway> {
+  const { functions, clock, log, sweepInterval = 60_000, hubPaths, pages } = options;
+  const transports = new Map<string, Transport>();
+  const faults = new FaultSwitches(transports);
+  const invocations = new Invocations({ functions, faults, clock, log });
+  const connections = connectionsApi({ transports, faults, stagePath: STAGE_PATH });
+
+  const { server, authority, close: closeServer } = await openServer(options.port, options.host);
+  const isHub: IsHub = (path) => {
+    const paths = hubPaths?.().map((hub) => hub.toLowerCase());
+    return paths === undefined ? path !== "" : paths.includes(path.toLowerCase());
+  };
+  const socketApi = new SocketApi({ transports, invocations, faults, clock, log, domainName: authority });
+  const serve = serveRequests({ isHub, connections, http: httpApi({ invocations, clock }), pages });
+
+  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    serve(request, response).catch((error: unknown) => {
+      // A client that left in the middle of its request needs no answer and is no news.
+      if (request.socket.destroyed) return;
+      log.error("A request failed.", { path: request.url, error });
+      if (response.headersSent) response.destroy();
+      else answerText(response, 500);
+    });
+  });
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Until `ws` listens, a client that resets its connection would be an uncaught error.
+    socket.on("error", () => socket.destroy());
+    const route = routeUpgrade(request.url ?? "/", isHub);
+    if ("query" in route) return socketApi.upgrade(request, socket, head, route.query);
+    socket.end(`HTTP/1.1 ${route.status} ${STATUS_CODES[route.status]}\r\nConnection: close\r\n\r\n`);
+  });
+
+  void runSchedule(invocations, clock, sweepInterval);
+
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    invocations.stop();
+    faults.reset();
+    for (const transport of [...transports.values()]) transport.close(GOING_AWAY);
+    await closeServer(invocations.settled());
+    invocations.abandon();
+  };
+
+  return {
+    url: `http://${authority}`,
+    callbackUrl: `http://${authority}${STAGE_PATH}`,
+    requestHandler: inProcessHandler(connections),
+    faults,
+    transports: () =>
+      [...transports.values()].map(({ id, connectedAt, lastActiveAt }) => ({ id, connectedAt, lastActiveAt })),
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+}
+
+/** EventBridge: a start each interval, whether or not the one before has ended. */
+async function runSchedule(invocations: Invocations, clock: Clock, interval: number): Promise<void> {
+  while (!invocations.stopped.aborted) {
+    void invocations.invoke("sweep", (functions, context) => functions.sweep({ source: "aws.scheduler" }, context));
+    await clock.sleep(interval, invocations.stopped);
+  }
+}

@@ -1,0 +1,154 @@
+// The command line as a user has it: the built package, in a process of its own.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const CLI = fileURLToPath(new URL("../dist/lambdas/cli.js", import.meta.url));
+
+let directory: string;
+const running: ChildProcess[] = [];
+const connections: HubConnection[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "signalr-lambda-"));
+});
+
+afterEach(async () => {
+  await Promise.all(connections.splice(0).map((connection) => connection.stop()));
+  for (const child of running.splice(0)) {
+    if (child.exitCode === null && child.kill()) await once(child, "exit");
+  }
+  await rm(directory, { recursive: true });
+});
+
+const service = (greeting: string) => `
+  import { defineHub, defineService } from "signalr-lambda";
+  const chat = defineHub<{ told(text: string): void }>()({
+    methods: {
+      greet: (_hub, name: string) => \`${greeting}, \${name}\`,
+      join: (hub, group: string) => hub.groups.add(group),
+      tell: (hub, group: string, text: string) => hub.clients.group(group).told(text),
+    },
+  });
+  export default defineService({ hubs: { chat } });
+`;
+
+function start(...args: string[]) {
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  running.push(child);
+  const output = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text) => {
+    errors += text;
+  });
+  const errorText = async (pattern: RegExp): Promise<string> => {
+    while (!pattern.test(errors)) await once(child.stderr, "data");
+    return errors;
+  };
+  const line = async (pattern = /./): Promise<string> => {
+    for (;;) {
+      const { value, done } = await output.next();
+      if (done) throw new Error(`The server said no ${pattern}: ${errors}`);
+      if (pattern.test(value)) return value;
+    }
+  };
+  return { child, line, errorText };
+}
+
+async function failure(...args: string[]): Promise<{ code: number | null; errors: string }> {
+  const { child } = start(...args);
+  let errors = "";
+  child.stderr?.on("data", (text) => {
+    errors += text;
+  });
+  const [code] = await once(child, "close");
+  return { code, errors };
+}
+
+async function connect(url: string): Promise<HubConnection> {
+  const connection = new HubConnectionBuilder().withUrl(`${url}/chat`).configureLogging(LogLevel.None).build();
+  connections.push(connection);
+  await connection.start();
+  return connection;
+}
+
+describe("signalr-lambda dev", () => {
+  it("prints the URL first, and serves the hub there", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const url = await start("dev", file, "--port", "0").line();
+    expect(url).toMatch(/^http:\/\/localhost:\d+$/);
+    expect(await (await connect(url)).invoke("greet", "Ada")).toBe("Hello, Ada");
+  });
+
+  it("reloads on change without dropping a socket, an id or a group", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const server = start("dev", file, "--port", "0");
+    const connection = await connect(await server.line());
+    const { connectionId } = connection;
+    const told = new Promise((resolve) => connection.on("told", resolve));
+    await connection.invoke("join", "room");
+
+    await writeFile(file, service("Good morning"));
+    await server.line(/^Reloaded/);
+
+    expect(await connection.invoke("greet", "Ada")).toBe("Good morning, Ada");
+    await connection.invoke("tell", "room", "still here");
+    expect(await told).toBe("still here");
+    expect(connection.connectionId).toBe(connectionId);
+  });
+
+  it("keeps the running service when a change does not compile, and says where", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const server = start("dev", file, "--port", "0");
+    const connection = await connect(await server.line());
+
+    await writeFile(file, "export default {{");
+
+    expect(await server.errorText(/goes on as it was/)).toContain("realtime.ts:1:");
+    expect(await connection.invoke("greet", "Ada")).toBe("Hello, Ada");
+  });
+
+  it("ends with a clear message when the port is taken", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const port = new URL(await start("dev", file, "--port", "0").line()).port;
+    const { code, errors } = await failure("dev", file, "--port", port);
+    expect(code).toBe(1);
+    expect(errors).toContain(`Port ${port} is in use.`);
+  });
+
+  it.each([
+    ["does not exist", undefined, "missing.ts"],
+    ["does not compile", "const = 1;", "realtime.ts"],
+    ["exports no service", "export const answer = 42;", "export default defineService("],
+    ["throws", "throw new Error('no database');", "no database"],
+  ])("ends with a clear message when the service file %s", async (_what, content, expected) => {
+    const file = join(directory, content === undefined ? "missing.ts" : "realtime.ts");
+    if (content !== undefined) await writeFile(file, content);
+    const { code, errors } = await failure("dev", file, "--port", "0");
+    expect(code).toBe(1);
+    expect(errors).toContain(expected);
+    expect(errors).toContain(file);
+  });
+
+  it.each([[[]], [["serve"]], [["dev"]], [["dev", "a.ts", "b.ts"]]])("prints its usage for %j", async (args) => {
+    const { code, errors } = await failure(...args);
+    expect(code).toBe(1);
+    expect(errors).toContain("Usage: signalr-lambda dev FILE");
+  });
+
+  it("says which option is wrong", async () => {
+    expect((await failure("dev", "a.ts", "--port", "http")).errors).toContain("--port is 'http'");
+    expect((await failure("dev", "a.ts", "--prot", "1")).errors).toContain("--prot");
+  });
+});
