@@ -1,0 +1,48 @@
+import { defineHub, defineService, type Service } from "signalr-lambda";
+import { describe, expect, it } from "vitest";
+import {
+  connectFunction,
+  disconnectFunction,
+  messageFunction,
+  negotiateFunction,
+  sweepFunction,
+} from "../lambdas/functions.ts";
+
+const service = defineService({ hubs: { chat: defineHub()({ methods: {} }) } });
+const environment = {
+  SIGNALR_TABLE: "table",
+  SIGNALR_CALLBACK_URL: "https://id.execute-api.eu-central-1.amazonaws.com/prod",
+  SIGNALR_TOKEN_SECRET: "a-secret-of-at-least-32-characters",
+};
+
+const functions = [
+  ["connect", connectFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
+  ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
+  ["disconnect", disconnectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
+  ["negotiate", negotiateFunction, ["SIGNALR_TOKEN_SECRET"]],
+  ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
+] as const;
+
+describe.each(functions)("the %s function", (_name, create, names) => {
+  it("starts with the variables it reads, and no others", () => {
+    const own = Object.fromEntries(names.map((name) => [name, environment[name]]));
+    expect(create(service, own)).toBeTypeOf("function");
+  });
+
+  it.each(names)("names %s when it is missing or empty", (name) => {
+    for (const value of [undefined, ""]) {
+      expect(() => create(service, { ...environment, [name]: value })).toThrow(
+        expect.objectContaining({ code: "configuration", message: expect.stringContaining(name) }),
+      );
+    }
+  });
+
+  it.each([[undefined], [null], [{}], [{ hubs: {} }]])(
+    "says what a service file must export when it gets %j",
+    (wrong) => {
+      expect(() => create(wrong as unknown as Service, environment)).toThrow(
+        "export default defineService({ hubs: { … } })",
+      );
+    },
+  );
+});
