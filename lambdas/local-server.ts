@@ -135,16 +135,25 @@ export async function startLocalServer(service: Service, options: LocalServerOpt
       now: clock.now(),
     });
   const collecting = collectRegularly();
-  let closed = false;
+  let closing: Promise<void> | undefined;
 
   async function collectRegularly(): Promise<void> {
     for (;;) {
       await serverClock.sleep(GARBAGE_INTERVAL);
-      if (closed) return;
+      if (closing !== undefined) return;
       await collectGarbage().catch((error) =>
         log.error("Expired rows could not be deleted; the next round tries again.", { error }),
       );
     }
+  }
+
+  async function close(): Promise<void> {
+    await gateway.close();
+    // A sweeper goes home when a newer one has begun. This one never ticks.
+    await store.beginSweep();
+    serverClock.stop();
+    await Promise.allSettled([...sweeps, collecting]);
+    await database.close();
   }
 
   return {
@@ -158,14 +167,9 @@ export async function startLocalServer(service: Service, options: LocalServerOpt
       Object.assign(functions, functionsOf(current));
     },
     collectGarbage,
-    async close() {
-      closed = true;
-      await gateway.close();
-      // A sweeper goes home when a newer one has begun. This one never ticks.
-      await store.beginSweep();
-      serverClock.stop();
-      await Promise.allSettled([...sweeps, collecting]);
-      await database.close();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
 }

@@ -35,6 +35,11 @@ export class FakeClock implements Clock {
     });
   }
 
+  /** Milliseconds until somebody wakes. A test that waits for it to be short knows that whoever ticks is asleep again. */
+  get nextWake(): number {
+    return Math.min(...this.#sleepers.map((sleeper) => sleeper.wakesAt)) - this.#now;
+  }
+
   /** Moves time forward, stopping at every sleeper on the way. Give the woken a chance to run by awaiting. */
   async advance(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;

@@ -1,0 +1,116 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ScanCommand } from "@aws-sdk/client-dynamodb";
+import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { type DisconnectReason, defineHub, defineService } from "signalr-lambda";
+import { type LocalServer, type LocalServerOptions, startLocalServer } from "signalr-lambda/local";
+import { afterEach, expect, it } from "vitest";
+import { FakeClock } from "./fake-clock.ts";
+
+/** Milliseconds. Everything else on the clock sleeps longer. */
+const SWEEPER_TICK = 5_000;
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const step of cleanUp.splice(0).reverse()) await step();
+});
+
+async function serve(options: LocalServerOptions = {}) {
+  const disconnected: { readonly groups: readonly string[]; readonly reason: DisconnectReason }[] = [];
+  let told = (): void => undefined;
+  const chat = defineHub()({
+    methods: { join: (hub, group: string) => hub.groups.add(group) },
+    async onDisconnected(hub, reason) {
+      disconnected.push({ groups: await hub.groups.list(), reason });
+      told();
+    },
+  });
+  const server = await startLocalServer(defineService({ hubs: { chat } }), options);
+  cleanUp.push(() => server.close());
+  const nextDisconnected = () =>
+    new Promise<void>((resolve) => {
+      told = resolve;
+    });
+  return { server, disconnected, nextDisconnected };
+}
+
+async function connect(server: LocalServer) {
+  const connection = new HubConnectionBuilder().withUrl(`${server.url}/chat`).configureLogging(LogLevel.None).build();
+  cleanUp.push(() => connection.stop());
+  await connection.start();
+  return connection;
+}
+
+async function rows({ table }: LocalServer): Promise<readonly string[]> {
+  const { Items = [] } = await table.client.send(new ScanCommand({ TableName: table.name, ConsistentRead: true }));
+  return Items.map(({ pk }) => pk?.S ?? "");
+}
+
+it("finds connections on disk again, and ends those whose client does not come back", async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), "signalr-lambda-"));
+  cleanUp.push(() => rm(dataDir, { recursive: true }));
+  const clock = new FakeClock();
+  const first = await serve({ dataDir, clock });
+  await (await connect(first.server)).invoke("join", "room");
+  await first.server.close();
+  expect(first.disconnected).toEqual([]);
+
+  await clock.advance(3_600_000);
+  const second = await serve({ dataDir, clock });
+  const ended = second.nextDisconnected();
+  await advanceUntil(clock, ended);
+
+  expect(second.disconnected).toMatchObject([
+    { groups: ["room"], reason: { stopCalled: false, error: { code: "client_timeout" } } },
+  ]);
+});
+
+it("leaves nothing in the table but the sweeper's lease when all clients have gone", async () => {
+  const clock = new FakeClock();
+  const { server, disconnected, nextDisconnected } = await serve({ clock });
+  const connection = await connect(server);
+  await connection.invoke("join", "room");
+  const ended = nextDisconnected();
+  await connection.stop();
+  await ended;
+  await untilEnded(server);
+  expect(disconnected).toHaveLength(1);
+  // The tombstone stays until a token can no longer be used, then time to live removes it.
+  await clock.advance(61_000);
+  await server.collectGarbage();
+  expect(await rows(server)).toEqual(["SWEEP"]);
+});
+
+it("swaps the service and keeps what is connected", async () => {
+  const { server } = await serve();
+  const connection = await connect(server);
+  const next = defineHub()({ methods: { groups: (hub) => hub.groups.list() } });
+  await connection.invoke("join", "room");
+  server.replaceService(defineService({ hubs: { chat: next } }));
+  expect(await connection.invoke("groups")).toEqual(["room"]);
+});
+
+it("says what a service file must export when it gets something else", async () => {
+  await expect(startLocalServer({} as Parameters<typeof startLocalServer>[0])).rejects.toThrow(
+    "export default defineService",
+  );
+});
+
+/** Moves time on, tick by tick of the sweeper, until `event` has happened. */
+async function advanceUntil(clock: FakeClock, event: Promise<void>): Promise<void> {
+  let happened = false;
+  void event.then(() => {
+    happened = true;
+  });
+  while (!happened) {
+    if (clock.nextWake <= SWEEPER_TICK) await clock.advance(clock.nextWake);
+    else await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Looks until the ending has deleted its last row, the transport's: only tombstones are left then. */
+async function untilEnded(server: LocalServer): Promise<void> {
+  while ((await rows(server)).some((pk) => pk.startsWith("T#"))) await new Promise((resolve) => setImmediate(resolve));
+}
