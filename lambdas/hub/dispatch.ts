@@ -8,7 +8,7 @@ import type { Channel } from "./channel.ts";
 import type { HubEntry } from "./define-service.ts";
 import { encodeChecked } from "./delivery.ts";
 import { HubException } from "./hub-exception.ts";
-import { runLimited } from "./run-limited.ts";
+import { type RunOutcome, runLimited } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
@@ -34,39 +34,33 @@ interface Method {
 export async function dispatch(ports: CallerPorts, context: DispatchContext, invocation: Invocation): Promise<boolean> {
   const method = findMethod(context.hub, invocation.target);
   const name = method?.name ?? invocation.target;
-  const refusal = refuse(method, name, invocation);
-  if (method === undefined || refusal !== undefined) {
-    fail(ports, context, invocation, refusal ?? unknownMethod(name));
+  const bound = await bind(method, invocation.args);
+  if ("error" in bound) {
+    const text = `Failed to invoke '${name}' due to an error on the server.`;
+    fail(ports, context, invocation, withDetail(ports, text, bound.error));
     return false;
   }
-  const args = await bind(method, invocation.args);
-  if (!Array.isArray(args)) {
-    fail(
-      ports,
-      context,
-      invocation,
-      withDetail(ports, `Failed to invoke '${name}' due to an error on the server.`, args.error),
-    );
+  const refusal = refuse(name, invocation);
+  if (refusal !== undefined) {
+    fail(ports, context, invocation, refusal);
     return false;
   }
   const { hub, session, state, channel } = context;
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false });
   const limit = Math.max(0, context.stopAt - ports.clock.now());
-  const outcome = await runLimited(ports.clock, limit, caller, () =>
-    method.handler.call(hub.definition.methods, caller.hub, ...args),
+  const run = await runLimited(ports.clock, limit, caller, () =>
+    bound.handler.call(hub.definition.methods, caller.hub, ...bound.args),
   );
   context.session = { ...session, items: caller.items() };
-  const aborted = caller.abortRequested;
-  if ("result" in outcome && complete(ports, context, invocation, outcome.result)) return aborted;
-  const error = "error" in outcome ? outcome.error : new TypeError("The result cannot be serialised.");
-  caller.hub.log.error("A hub method failed.", { method: name, error });
-  fail(
-    ports,
-    context,
-    invocation,
-    withDetail(ports, `An unexpected error occurred invoking '${name}' on the server.`, error),
-  );
-  return aborted;
+  const outcome = "error" in run ? run : complete(ports, context, invocation, run.result);
+  if ("error" in outcome) {
+    if (HubException.is(outcome.error))
+      caller.hub.log.info("A hub method refused.", { method: name, error: outcome.error.message });
+    else caller.hub.log.error("A hub method failed.", { method: name, error: outcome.error });
+    const text = `An unexpected error occurred invoking '${name}' on the server.`;
+    fail(ports, context, invocation, withDetail(ports, text, outcome.error));
+  }
+  return caller.abortRequested;
 }
 
 /** The completion for an invocation whose function died. */
@@ -101,17 +95,13 @@ function toMethod(name: string, method: unknown): Method {
   return { name, handler, schemas: args };
 }
 
-function unknownMethod(name: string): string {
-  return `Failed to invoke '${name}' due to an error on the server. HubException: Method does not exist.`;
-}
-
-function refuse(method: Method | undefined, name: string, invocation: Invocation): string | undefined {
-  if (method === undefined) return undefined;
-  if (invocation.kind === "streamInvocation") {
+/** Why a method that exists and takes these arguments is not run all the same. */
+function refuse(name: string, { kind, streamIds }: Invocation): string | undefined {
+  if (kind === "streamInvocation") {
     return `The client attempted to invoke the non-streaming '${name}' method with a streaming invocation.`;
   }
-  if (invocation.streamIds.length > 0) {
-    return `An unexpected error occurred invoking '${name}' on the server. HubException: Client sent ${invocation.streamIds.length} stream(s), Hub method expects 0.`;
+  if (streamIds.length > 0) {
+    return `An unexpected error occurred invoking '${name}' on the server. HubException: Client sent ${streamIds.length} stream(s), Hub method expects 0.`;
   }
   return undefined;
 }
@@ -121,9 +111,15 @@ class InvalidDataException extends Error {
   override readonly name = "InvalidDataException";
 }
 
-async function bind(method: Method, given: readonly unknown[]): Promise<unknown[] | { readonly error: unknown }> {
-  const { schemas } = method;
-  if (schemas === undefined) return [...given];
+type Bound = Pick<Method, "handler"> & { readonly args: readonly unknown[] };
+
+async function bind(
+  method: Method | undefined,
+  given: readonly unknown[],
+): Promise<Bound | { readonly error: unknown }> {
+  if (method === undefined) return { error: new HubException("Method does not exist.") };
+  const { handler, schemas } = method;
+  if (schemas === undefined) return { handler, args: given };
   if (given.length !== schemas.length) {
     return {
       error: new InvalidDataException(
@@ -132,7 +128,7 @@ async function bind(method: Method, given: readonly unknown[]): Promise<unknown[
     };
   }
   try {
-    return await Promise.all(schemas.map((schema, index) => check(schema, given[index], index)));
+    return { handler, args: await Promise.all(schemas.map((schema, index) => check(schema, given[index], index))) };
   } catch (error) {
     return { error };
   }
@@ -148,17 +144,16 @@ async function check(schema: StandardSchemaV1, value: unknown, index: number): P
   );
 }
 
-/** False when the result is no JSON, or more than a message holds. */
-function complete(ports: CallerPorts, { channel }: DispatchContext, { id }: Invocation, result: unknown): boolean {
-  if (id === undefined) return true;
+/** An error when the result is no JSON, or more than a message holds. */
+function complete(ports: CallerPorts, { channel }: DispatchContext, { id }: Invocation, result: unknown): RunOutcome {
+  if (id === undefined) return { result };
   try {
     const record = encodeChecked(ports.dialect, { kind: "completion", id, result });
     // Not awaited: the next invocation need not wait for the post, and the turn is let go beside it.
     void channel.write(record);
-    return true;
+    return { result };
   } catch (error) {
-    ports.log.error("The result of a hub method cannot be sent.", { error });
-    return false;
+    return { error };
   }
 }
 

@@ -4,24 +4,31 @@ import type { ServerMessage } from "../messages.ts";
 import { RECORD_SEPARATOR } from "./framing.ts";
 
 export function encode(message: ServerMessage): string {
-  return JSON.stringify(toJson(message)) + RECORD_SEPARATOR;
+  return toJson(message) + RECORD_SEPARATOR;
 }
 
-function toJson(message: ServerMessage): object {
+function toJson(message: ServerMessage): string {
   switch (message.kind) {
     case "invocation":
-      return { type: 1, target: message.target, arguments: message.args };
+      return JSON.stringify({ type: 1, target: message.target, arguments: message.args });
     case "completion":
       return "error" in message
-        ? { type: 3, invocationId: message.id, error: message.error }
-        : { type: 3, invocationId: message.id, result: message.result ?? null };
+        ? JSON.stringify({ type: 3, invocationId: message.id, error: message.error })
+        : `{"type":3,"invocationId":${JSON.stringify(message.id)},"result":${resultToJson(message.result)}}`;
     case "ping":
-      return { type: 6 };
+      return '{"type":6}';
     case "close":
-      return {
+      return JSON.stringify({
         type: 7,
         ...(message.error !== undefined && { error: message.error }),
         ...(message.allowReconnect && { allowReconnect: true }),
-      };
+      });
   }
+}
+
+/** JSON.stringify leaves out what is no JSON, a function for one: the caller would take that for a result of nothing. */
+function resultToJson(result: unknown): string {
+  const json: string | undefined = JSON.stringify(result ?? null);
+  if (json === undefined) throw new TypeError("The result cannot be serialised as JSON.");
+  return json;
 }

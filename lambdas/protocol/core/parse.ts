@@ -1,10 +1,9 @@
-// JSON hub protocol, client to server.
-// https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/HubProtocol.md#json-encoding
+// JSON hub protocol, client to server, as strict as the reference and with its texts.
+// https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/common/Protocols.Json/src/Protocol/JsonHubProtocol.cs
 
 import { type ClientMessage, type ParsedFrame, ProtocolError } from "../messages.ts";
 import { splitRecords } from "./framing.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
+import { type Fields, findProblem, readObject, tokenOf, wrongType } from "./json.ts";
 
 export function parse(text: string): ParsedFrame {
   const { records, tail } = splitRecords(text);
@@ -25,93 +24,117 @@ export function parse(text: string): ParsedFrame {
 
 /** Undefined for a message type of the future, which is to be ignored. */
 function parseRecord(record: string): ClientMessage | undefined {
-  const fields = parseObject(record);
-  switch (required(fields, "type", "Number")) {
+  const read = readObject(record);
+  if ("problem" in read) throw new ProtocolError(read.problem);
+  const { fields } = read;
+  const problem = findProblem(fields, checkField);
+  if (problem !== undefined) throw new ProtocolError(problem);
+  switch (fields.type) {
+    case undefined:
+      throw missing("type");
     case 1:
-    case 4:
       return parseInvocation(fields);
     case 2:
-      if (fields.item === undefined) throw new ProtocolError("Missing required property 'item'.");
-      return { kind: "streamItem", id: parseId(fields), item: fields.item };
+      return { kind: "streamItem", id: parseId(fields), item: required(fields, "item") };
     case 3:
       return parseCompletion(fields);
+    case 4:
+      return parseStreamInvocation(fields);
     case 5:
       return { kind: "cancelInvocation", id: parseId(fields) };
     case 6:
       return { kind: "ping" };
     case 7:
-      return { kind: "close", error: optional(fields, "error", "String") as string | undefined };
+      return { kind: "close", error: fields.error as string | undefined };
     case 8:
-      return { kind: "ack", sequenceId: required(fields, "sequenceId", "Number") as number };
+      return { kind: "ack", sequenceId: parseSequenceId(fields) };
     case 9:
-      return { kind: "sequence", sequenceId: required(fields, "sequenceId", "Number") as number };
+      return { kind: "sequence", sequenceId: parseSequenceId(fields) };
     default:
       return undefined;
   }
 }
 
-function parseObject(record: string): Fields {
-  let value: unknown;
-  try {
-    value = JSON.parse(record);
-  } catch {
-    throw new ProtocolError("Error reading JSON.");
+/** Known properties are checked in every message, whether its type has them or not, in the order in which they come. */
+function checkField(name: string, value: unknown): string | undefined {
+  switch (name) {
+    case "type":
+      return wrongType(name, value, "Number");
+    case "sequenceId":
+      return value === null ? undefined : wrongType(name, value, "Number");
+    case "invocationId":
+    case "target":
+    case "error":
+      return wrongType(name, value, "String");
+    case "arguments":
+      return wrongType(name, value, "Array");
+    case "streamIds":
+      return wrongType(name, value, "Array") ?? wrongStreamId(value as readonly unknown[]);
+    case "headers":
+      return wrongHeader(value);
+    case "allowReconnect":
+      return typeof value === "boolean" ? undefined : "Expected 'allowReconnect' to be true or false.";
+    default:
+      return undefined;
   }
-  if (typeOf(value) !== "Object") {
-    throw new ProtocolError(`Unexpected JSON Token Type '${typeOf(value)}'. Expected a JSON Object.`);
-  }
-  return value as Fields;
+}
+
+function wrongStreamId(streamIds: readonly unknown[]): string | undefined {
+  const wrong = streamIds.find((id) => typeof id !== "string");
+  if (wrong === null) return "Null value for 'streamIds' is not valid.";
+  return wrong === undefined ? undefined : "Expected 'streamIds' to be of type String Array.";
+}
+
+function wrongHeader(headers: unknown): string | undefined {
+  if (tokenOf(headers) !== "Object") return "Expected 'headers' to be of type StartObject.";
+  const wrong = Object.entries(headers as Fields).find(([, value]) => typeof value !== "string");
+  return wrong && `Expected header '${wrong[0]}' to be of type String.`;
 }
 
 function parseInvocation(fields: Fields): ClientMessage {
-  const streaming = fields.type === 4;
-  // An empty id counts as none, as in the reference.
-  const id = (optional(fields, "invocationId", "String") as string | undefined) || undefined;
-  if (streaming && id === undefined) throw new ProtocolError("Missing required property 'invocationId'.");
-  const target = required(fields, "target", "String") as string;
-  const args = required(fields, "arguments", "Array") as readonly unknown[];
-  const streamIds = (optional(fields, "streamIds", "Array") ?? []) as readonly unknown[];
-  if (!streamIds.every((streamId) => typeof streamId === "string")) {
-    throw new ProtocolError("Expected 'streamIds' to be of type String Array.");
-  }
-  optional(fields, "headers", "Object");
-  return { kind: streaming ? "streamInvocation" : "invocation", id, target, args, streamIds };
+  const target = required(fields, "target") as string;
+  const args = required(fields, "arguments") as readonly unknown[];
+  // An empty id counts as none.
+  return { kind: "invocation", id: (fields.invocationId as string) || undefined, target, args, ...streamIds(fields) };
+}
+
+function parseStreamInvocation(fields: Fields): ClientMessage {
+  if (fields.target === undefined) throw missing("target");
+  const id = parseId(fields);
+  const args = required(fields, "arguments") as readonly unknown[];
+  const target = required(fields, "target") as string;
+  return { kind: "streamInvocation", id, target, args, ...streamIds(fields) };
+}
+
+function streamIds(fields: Fields): { readonly streamIds: readonly string[] } {
+  return { streamIds: (fields.streamIds ?? []) as readonly string[] };
 }
 
 function parseCompletion(fields: Fields): ClientMessage {
   const id = parseId(fields);
-  const error = optional(fields, "error", "String") as string | undefined;
-  if (error === undefined) return { kind: "completion", id, result: fields.result };
-  if ("result" in fields) throw new ProtocolError("The 'error' and 'result' properties are mutually exclusive.");
+  const { error, result } = fields as { error?: string; result?: unknown };
+  if (error === undefined) return { kind: "completion", id, result };
+  if (result !== undefined) throw new ProtocolError("The 'error' and 'result' properties are mutually exclusive.");
   return { kind: "completion", id, error };
 }
 
 function parseId(fields: Fields): string {
-  return required(fields, "invocationId", "String") as string;
+  return required(fields, "invocationId") as string;
 }
 
-type JsonType = "String" | "Number" | "Array" | "Object" | "Boolean" | "Null";
+function parseSequenceId(fields: Fields): number {
+  const { sequenceId } = fields;
+  if (sequenceId === undefined || sequenceId === null) throw missing("sequenceId");
+  return sequenceId as number;
+}
 
-function required(fields: Fields, name: string, type: JsonType): unknown {
-  const value = optional(fields, name, type);
-  if (value === undefined || value === "") throw new ProtocolError(`Missing required property '${name}'.`);
+/** Empty strings are as good as absent, wherever an id or a name is meant; items and results may be anything. */
+function required(fields: Fields, name: "invocationId" | "target" | "arguments" | "item"): unknown {
+  const value = fields[name];
+  if (value === undefined || (value === "" && name !== "item")) throw missing(name);
   return value;
 }
 
-/** Undefined for an absent or null property: the reference reads null strings as absent. */
-function optional(fields: Fields, name: string, type: JsonType): unknown {
-  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  if (value === undefined || (value === null && type === "String")) return undefined;
-  if (typeOf(value) !== type || (type === "Number" && !Number.isSafeInteger(value))) {
-    throw new ProtocolError(`Expected '${name}' to be of type ${type}.`);
-  }
-  return value;
-}
-
-function typeOf(value: unknown): JsonType {
-  if (value === null) return "Null";
-  if (Array.isArray(value)) return "Array";
-  if (typeof value === "string") return "String";
-  if (typeof value === "number") return "Number";
-  return typeof value === "boolean" ? "Boolean" : "Object";
+function missing(name: string): ProtocolError {
+  return new ProtocolError(`Missing required property '${name}'.`);
 }

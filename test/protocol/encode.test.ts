@@ -1,0 +1,99 @@
+// What the server says, byte by byte. The unmodified client's own parser reads it in test/clients.
+
+import { JsonHubProtocol, NullLogger } from "@microsoft/signalr";
+import fc from "fast-check";
+import { core, type ServerMessage } from "signalr-lambda/protocol";
+import { describe, expect, it } from "vitest";
+import { frame, RS } from "./records.ts";
+
+describe("a message", () => {
+  it.each<[ServerMessage, string]>([
+    [{ kind: "invocation", target: "Target", args: [] }, '{"type":1,"target":"Target","arguments":[]}'],
+    [{ kind: "invocation", target: "T", args: [1, "a", null] }, '{"type":1,"target":"T","arguments":[1,"a",null]}'],
+    [{ kind: "invocation", target: "T", args: [undefined] }, '{"type":1,"target":"T","arguments":[null]}'],
+    [{ kind: "completion", id: "1", result: { a: [] } }, '{"type":3,"invocationId":"1","result":{"a":[]}}'],
+    [{ kind: "completion", id: "1", result: null }, '{"type":3,"invocationId":"1","result":null}'],
+    [{ kind: "completion", id: "1", result: undefined }, '{"type":3,"invocationId":"1","result":null}'],
+    [{ kind: "completion", id: "1", result: false }, '{"type":3,"invocationId":"1","result":false}'],
+    [{ kind: "completion", id: "1", error: "Whoops!" }, '{"type":3,"invocationId":"1","error":"Whoops!"}'],
+    [{ kind: "ping" }, '{"type":6}'],
+    [{ kind: "close" }, '{"type":7}'],
+    [{ kind: "close", allowReconnect: false }, '{"type":7}'],
+    [{ kind: "close", error: "" }, '{"type":7,"error":""}'],
+    [{ kind: "close", error: "Bye", allowReconnect: true }, '{"type":7,"error":"Bye","allowReconnect":true}'],
+  ])("is written as the reference writes it: %j", (message, record) => {
+    expect(core.encode(message)).toBe(frame(record));
+  });
+
+  it.each([
+    ["a bigint", 1n],
+    ["a function", () => 1],
+    ["a symbol", Symbol("s")],
+    ["a circle", circle()],
+    ["an object that says it is nothing", { toJSON: () => undefined }],
+  ])("cannot carry %s as a result", (_title, result) => {
+    expect(() => core.encode({ kind: "completion", id: "1", result })).toThrow(TypeError);
+  });
+
+  it.each([
+    ["a bigint", 1n],
+    ["a circle", circle()],
+  ])("cannot carry %s as an argument", (_title, argument) => {
+    expect(() => core.encode({ kind: "invocation", target: "t", args: [argument] })).toThrow(TypeError);
+  });
+
+  it("holds exactly one record separator, whatever it carries", () => {
+    const text = `a${RS}b\u0000\ud800`;
+    for (const message of [
+      { kind: "invocation", target: text, args: [text, { [text]: text }] },
+      { kind: "completion", id: text, result: text },
+      { kind: "completion", id: text, error: text },
+      { kind: "close", error: text },
+    ] as const) {
+      expect(core.encode(message).indexOf(RS)).toBe(core.encode(message).length - 1);
+    }
+  });
+
+  it("is read by the stock client as it was meant", () => {
+    const client = new JsonHubProtocol();
+    const id = fc.string({ minLength: 1 });
+    const value = fc.jsonValue().map((json) => JSON.parse(JSON.stringify(json)));
+    fc.assert(
+      fc.property(id, fc.array(value), value, (name, args, result) => {
+        const text =
+          core.encode({ kind: "invocation", target: name, args }) +
+          core.encode({ kind: "completion", id: name, result }) +
+          core.encode({ kind: "completion", id: name, error: name }) +
+          core.encode({ kind: "close", error: name, allowReconnect: true });
+        expect(client.parseMessages(text, NullLogger.instance)).toEqual([
+          { type: 1, target: name, arguments: args },
+          { type: 3, invocationId: name, result },
+          { type: 3, invocationId: name, error: name },
+          { type: 7, error: name, allowReconnect: true },
+        ]);
+      }),
+    );
+  });
+
+  it("of the stock client is read as it was meant", () => {
+    const client = new JsonHubProtocol();
+    const text =
+      client.writeMessage({ type: 1, target: "t", arguments: [1], invocationId: "0", streamIds: ["1"] }) +
+      client.writeMessage({ type: 3, invocationId: "s1", result: 5 }) +
+      client.writeMessage({ type: 7 });
+    expect(core.parse(text)).toStrictEqual({
+      messages: [
+        { kind: "invocation", id: "0", target: "t", args: [1], streamIds: ["1"] },
+        { kind: "completion", id: "s1", result: 5 },
+        { kind: "close", error: undefined },
+      ],
+      error: undefined,
+    });
+  });
+});
+
+function circle(): object {
+  const self: Record<string, unknown> = {};
+  self.self = self;
+  return self;
+}

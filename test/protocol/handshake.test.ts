@@ -1,0 +1,83 @@
+// Tables from the reference's own: HandshakeProtocolTests.cs of dotnet/aspnetcore.
+
+import fc from "fast-check";
+import { core } from "signalr-lambda/protocol";
+import { describe, expect, it } from "vitest";
+import { frame } from "./records.ts";
+
+const accepted = { error: undefined, detail: undefined, rest: "" };
+const UNEXPECTED = "An unexpected error occurred during connection handshake.";
+
+describe("a handshake", () => {
+  it.each([
+    '{"protocol":"json","version":1}',
+    '{"protocol":"json","version":2}',
+    '{"version":1,"protocol":"json"}',
+    '{"protocol":"JSON","version":1}',
+    '{"protocol":"json","version":0}',
+    '{"protocol":"json","version":-1}',
+    '{"protocol":"json","version":1,"unknown":null,"__proto__":{"version":9}}',
+    ' { "protocol" : "json" , "version" : 1 } ',
+  ])("is accepted: %s", (record) => {
+    expect(core.parseHandshake(frame(record))).toStrictEqual(accepted);
+  });
+
+  it("leaves what follows in the same frame alone", () => {
+    const rest = frame('{"type":6}', "oops");
+    expect(core.parseHandshake(frame('{"protocol":"json","version":1}') + rest)).toStrictEqual({ ...accepted, rest });
+  });
+
+  it.each([
+    ['{"protocol":"messagepack","version":1}', "The protocol 'messagepack' is not supported."],
+    ['{"protocol":"dummy","version":9}', "The protocol 'dummy' is not supported."],
+    ['{"protocol":"","version":1}', "The protocol '' is not supported."],
+    ['{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol."],
+    ['{"protocol":"Json","version":10}', "The server does not support version 10 of the 'Json' protocol."],
+  ])("is refused with its reason: %s", (record, error) => {
+    expect(core.parseHandshake(frame(record))).toStrictEqual({ error, detail: undefined, rest: "" });
+  });
+
+  it.each([
+    ["42", "Unexpected JSON Token Type 'Number'. Expected a JSON Object."],
+    ['"42"', "Unexpected JSON Token Type 'String'. Expected a JSON Object."],
+    ["null", "Unexpected JSON Token Type 'Null'. Expected a JSON Object."],
+    ["[]", "Unexpected JSON Token Type 'Array'. Expected a JSON Object."],
+    ["oops", "Error reading JSON."],
+    ["", "Error reading JSON."],
+    ["{}", "Missing required property 'protocol'. Message content: {}"],
+    ['{"protocol":"json"}', `Missing required property 'version'. Message content: {"protocol":"json"}`],
+    ['{"protocol":"json","version":null}', `Missing required property 'version'. Message content: $RECORD`],
+    ['{"version":1}', `Missing required property 'protocol'. Message content: {"version":1}`],
+    ['{"type":6}', `Missing required property 'protocol'. Message content: {"type":6}`],
+    ['{"type":1,"target":"foo","arguments":[]}', "Missing required property 'protocol'. Message content: $RECORD"],
+    ['{"version":"123"}', "Expected 'version' to be of type Number."],
+    ['{"protocol":"json","version":1.5}', "Expected 'version' to be of type Number."],
+    ['{"protocol":null,"version":123}', "Expected 'protocol' to be of type String."],
+    ['{"protocol":["json"],"version":1}', "Expected 'protocol' to be of type String."],
+  ])("that is none is refused, with the reason as a detail: %s", (record, text) => {
+    const detail = `InvalidDataException: ${text.replace("$RECORD", record)}`;
+    expect(core.parseHandshake(frame(record))).toStrictEqual({ error: UNEXPECTED, detail, rest: "" });
+  });
+
+  it.each(["", '{"protocol":"json","version":1}', "oops"])("that does not end is canceled: %s", (text) => {
+    expect(core.parseHandshake(text).error).toBe("Handshake was canceled.");
+  });
+
+  it("of any text is accepted or refused, and never throws", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (record) => {
+        expect(core.parseHandshake(frame(record)).error).toBeTypeOf("string");
+      }),
+    );
+  });
+});
+
+describe("the reply to a handshake", () => {
+  it("is empty when all is well", () => {
+    expect(core.handshakeReply()).toBe(frame("{}"));
+  });
+
+  it("says what is wrong", () => {
+    expect(core.handshakeReply('No \u001e "way".')).toBe(frame('{"error":"No \\u001e \\"way\\"."}'));
+  });
+});
