@@ -80,10 +80,16 @@ async function accept(table: TableClient, connection: NewConnection): Promise<"a
     table.put(keys.connection(connectionId), { hub, transport: transportId, user }, NEW),
     table.put(keys.session(transportId), fromSession(session)),
   ]);
-  if (first) return "accepted";
+  if (first || (await isOwn(table, connection))) return "accepted";
   await table.delete(keys.session(transportId));
   await table.delete(transport);
   return "taken";
+}
+
+/** Whether the row that was in the way is this very accept's, made twice as by a retry of the SDK. */
+async function isOwn(table: TableClient, { connectionId, transportId }: NewConnection): Promise<boolean> {
+  const row = await table.get(keys.connection(connectionId));
+  return row?.transport === transportId && row.ended !== true;
 }
 
 function toConnection(connectionId: string, row: Row): ConnectionState {

@@ -35,7 +35,7 @@ export interface TableClient {
   put(key: Key, attributes: Row, condition?: string): Promise<boolean>;
   /** The item as it is now; undefined when the condition did not hold. */
   update(key: Key, update: string, condition: string | undefined, values: Values): Promise<Row | undefined>;
-  /** Sets and removes attributes of any name on an item that exists. */
+  /** Sets and removes attributes of any name on an item that exists; several steps when there are hundreds. */
   amend(key: Key, set: Readonly<Record<string, unknown>>, remove: readonly string[]): Promise<void>;
   /** What was deleted; undefined when nothing was, or the condition did not hold. */
   delete(key: Key, condition?: string, values?: Values): Promise<Row | undefined>;
@@ -43,9 +43,36 @@ export interface TableClient {
   query(pk: string, options: QueryOptions): AsyncIterable<Page>;
 }
 
+/** An expression has at most 4 KB. */
+const CHANGES_AT_ONCE = 200;
+
 export function tableClient(client: DynamoDBClient, tableName: string): TableClient {
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   const table = { TableName: tableName };
+
+  async function amendSome(key: Key, changes: readonly (readonly [string, unknown])[]): Promise<void> {
+    const indexes = changes.map((_, index) => index);
+    const sets = indexes.filter((index) => changes[index]?.[1] !== undefined);
+    const removes = indexes.filter((index) => changes[index]?.[1] === undefined);
+    const clauses = [
+      sets.length > 0 && `SET ${sets.map((index) => `#a${index} = :v${index}`)}`,
+      removes.length > 0 && `REMOVE ${removes.map((index) => `#a${index}`)}`,
+    ];
+    await unlessRefused(
+      documents.send(
+        new UpdateCommand({
+          ...table,
+          Key: { ...key },
+          UpdateExpression: clauses.filter(Boolean).join(" "),
+          ConditionExpression: "attribute_exists(pk)",
+          ExpressionAttributeNames: Object.fromEntries(changes.map(([name], index) => [`#a${index}`, name])),
+          ...(sets.length > 0 && {
+            ExpressionAttributeValues: Object.fromEntries(sets.map((index) => [`:v${index}`, changes[index]?.[1]])),
+          }),
+        }),
+      ),
+    );
+  }
 
   return {
     async get(key) {
@@ -81,24 +108,10 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
       return done?.Attributes;
     },
     async amend(key, set, remove) {
-      const changes = Object.entries(set);
-      const attributes = [...changes.map(([name]) => name), ...remove];
-      const sets = changes.map((_, index) => `#a${index} = :v${index}`);
-      const removes = remove.map((_, index) => `#a${changes.length + index}`);
-      await unlessRefused(
-        documents.send(
-          new UpdateCommand({
-            ...table,
-            Key: { ...key },
-            UpdateExpression: `${sets.length > 0 ? `SET ${sets.join(", ")}` : ""} ${removes.length > 0 ? `REMOVE ${removes.join(", ")}` : ""}`,
-            ConditionExpression: "attribute_exists(pk)",
-            ExpressionAttributeNames: Object.fromEntries(attributes.map((name, index) => [`#a${index}`, name])),
-            ...(sets.length > 0 && {
-              ExpressionAttributeValues: Object.fromEntries(changes.map(([, value], index) => [`:v${index}`, value])),
-            }),
-          }),
-        ),
-      );
+      const changes = [...Object.entries(set), ...remove.map((name) => [name, undefined] as const)];
+      for (let start = 0; start < changes.length; start += CHANGES_AT_ONCE) {
+        await amendSome(key, changes.slice(start, start + CHANGES_AT_ONCE));
+      }
     },
     async delete(key, condition, values) {
       const done = await unlessRefused(

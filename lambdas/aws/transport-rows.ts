@@ -46,11 +46,12 @@ export function transportRows(table: TableClient): TransportVerbs {
       ),
     count: (id) => update(id, "ADD #waiting :one", LIVES, { ":one": 1 }),
     async steal(id, turn, seen) {
-      const same = seen === undefined ? "" : " OR (#holder = :seen AND #until = :seenUntil)";
+      // The same theft made twice, as by a retry of the SDK, is one theft.
+      const same = `#holder = :holder${seen === undefined ? "" : " OR (#holder = :seen AND #until = :seenUntil)"}`;
       const state = await update(
         id,
         "SET #holder = :holder, #until = :until, #invocations = :invocations",
-        `${LIVES} AND (attribute_not_exists(#holder)${same})`,
+        `${LIVES} AND (attribute_not_exists(#holder) OR ${same})`,
         { ...turnValues(turn), ...(seen !== undefined && { ":seen": seen.holder, ":seenUntil": seen.until }) },
       );
       return state !== undefined;
@@ -68,12 +69,14 @@ export function transportRows(table: TableClient): TransportVerbs {
       return state !== undefined;
     },
     async open(id, holder) {
-      const values = { ":holder": holder, ...phases("open", "accepted") };
-      const condition = `#holder = :holder AND #phase = :accepted AND ${LIVES}`;
-      return (await update(id, "SET #phase = :open", condition, values)) !== undefined;
+      // Open already is as good: a retry of the SDK finds its own work.
+      const values = { ":holder": holder, ...phases("open") };
+      return (await update(id, "SET #phase = :open", `#holder = :holder AND ${LIVES}`, values)) !== undefined;
     },
     async abandon(id, holder) {
-      await update(id, "SET #until = :never", "#holder = :holder", { ":never": 0, ":holder": holder });
+      // Its own frame has been run and answered; only what waits is left.
+      const change = "SET #until = :never REMOVE #invocations";
+      await update(id, change, "#holder = :holder", { ":never": 0, ":holder": holder });
     },
     async transport(id) {
       const row = await table.get(keys.transport(id));
@@ -131,7 +134,9 @@ function stillAs(from: EndFrom): { readonly condition: string; readonly values: 
 
 /** Reads eventually: whatever is done about a row is conditional on it anyway. */
 async function* due(table: TableClient, now: number): AsyncGenerator<{ transports: TransportState[]; total: number }> {
-  const filter = "#deadline < :now OR #until < :now OR #rotateAt < :now";
+  // A frame was counted, and its function died before it took the free turn.
+  const stranded = "(attribute_exists(#waiting) AND attribute_not_exists(#holder))";
+  const filter = `#deadline < :now OR #until < :now OR #rotateAt < :now OR ${stranded}`;
   const partitions = transportPartitions.map((pk) =>
     table.query(pk, { filter, values: { ":now": now }, consistent: false }),
   );

@@ -23,14 +23,11 @@ export async function disconnect(ports: CallerPorts, event: Disconnect): Promise
   const reason = toReason(ports, event, known);
   if (await endConnection(ports, { transportId, from: { phase: "open" }, reason })) return;
   const state = await ports.store.transport(transportId);
-  if (state?.phase === "accepted" && state.turn === undefined) {
-    const failed = { stopCalled: false, code: "handshake_failed" } as const;
-    const from = { phase: "accepted", turn: undefined } as const;
-    if (await endConnection(ports, { transportId, from, reason: failed })) return;
-  }
+  if (state === undefined || state.phase === "ended") return;
+  // No handshake has come: nobody was connected, and connect may be writing still. Its deadline ends it.
+  if (state.phase === "accepted" && state.turn === undefined) return;
   // Connecting: whoever runs `onConnected` finds the mark. Open since then: it is ended here.
-  const marked =
-    state === undefined || state.phase === "ended" ? undefined : await ports.store.markEnd(transportId, reason);
+  const marked = await ports.store.markEnd(transportId, reason);
   if (marked?.phase === "open") await endConnection(ports, { transportId, from: { phase: "open" }, reason });
 }
 

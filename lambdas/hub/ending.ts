@@ -7,12 +7,15 @@ import type { ServerMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
 import { DisconnectError } from "./define-hub.ts";
 import { runLimited } from "./run-limited.ts";
-import { type EndFrom, type EndReason, isSilent, type TransportState } from "./store.ts";
+import { type ConnectionState, type EndFrom, type EndReason, isSilent, type TransportState } from "./store.ts";
 
 /** Longer than any function that ends connections may run on: a claim that has lapsed belongs to a dead one. */
 export const LEASE = 35_000;
-/** How long a connection row stays as a tombstone: longer than a connection token can be used. */
-const TOMBSTONE = 60_000;
+/**
+ * How long a connection row stays as a tombstone: longer than a connection token can be used, and than the sweeper may
+ * be away, because whoever finishes the ending learns from it what there is to clear.
+ */
+const TOMBSTONE = 24 * 60 * 60_000;
 /** Longest run of user code in one function. */
 export const RUN_LIMIT = 25_000;
 
@@ -55,13 +58,29 @@ export async function closeTransport(ports: CallerPorts, transportId: string, go
 }
 
 async function finish(ports: CallerPorts, claimed: TransportState, ender: string, redelivered: boolean): Promise<void> {
-  const { store, clock } = ports;
-  const connection = await store.bury(claimed.connectionId, clock.now() + TOMBSTONE);
+  const { store } = ports;
   const reason = claimed.end ?? { stopCalled: false, code: "transport_lost" };
+  const connection = await bury(ports, claimed, reason);
   if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, redelivered);
   await store.dropSession(claimed.transportId);
   if (connection !== undefined) await store.clear(connection);
   await store.dropTransport(claimed.transportId, ender);
+}
+
+/**
+ * A connect that died over a token used twice leaves a transport that names a connection of another's. It never got as
+ * far as a handshake, so only then is there something to look at first.
+ */
+async function bury(
+  { store, clock }: CallerPorts,
+  { connectionId, transportId }: TransportState,
+  reason: EndReason,
+): Promise<ConnectionState | undefined> {
+  if (reason.code === "handshake_failed") {
+    const connection = await store.connection(connectionId);
+    if (connection?.transportId !== transportId) return undefined;
+  }
+  return store.bury(connectionId, clock.now() + TOMBSTONE);
 }
 
 /** Nothing the author's code does keeps the rest of the ending from happening. */

@@ -62,7 +62,7 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
     await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason, goodbye: {} });
   } else if (isSilent(deadline, lease)) {
     await endSilent(ports, state);
-  } else if (state.turn !== undefined && isFree(state.turn, lease.lastTick)) {
+  } else if ((state.turn !== undefined || state.waiting > 0) && isFree(state.turn, lease.lastTick)) {
     await takeOver(ports, state);
   } else if (state.rotateAt < lease.lastTick) {
     await endConnection(ports, {
