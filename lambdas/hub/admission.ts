@@ -89,9 +89,10 @@ function toAuthRequest(request: ClientRequest): AuthRequest {
 
 function parseCookies(header: string | undefined): AuthRequest["cookies"] {
   const cookies: Record<string, string> = Object.create(null);
-  for (const pair of (header ?? "").split(";")) {
+  for (const part of (header ?? "").split(";")) {
+    const pair = part.trim();
     const equals = pair.indexOf("=");
-    if (equals > 0) cookies[pair.slice(0, equals).trim()] = pair.slice(equals + 1).trim();
+    if (equals > 0) cookies[pair.slice(0, equals).trimEnd()] = pair.slice(equals + 1).trimStart();
   }
   return cookies;
 }

@@ -5,6 +5,7 @@ import { type ClientProxy, clientProxy } from "./client-proxy.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
 import type { HubEntry, Service } from "./define-service.ts";
 import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts";
+import { forEachLimit } from "./for-each-limit.ts";
 import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import type { Clock, Random } from "./ports.ts";
@@ -53,8 +54,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
 
   /** Every operation goes through here: refused when the hub is dead, waited for when the author does not. */
   function track<Result>(operation: () => Promise<Result>): Promise<Result> {
-    if (expired !== undefined) return Promise.reject(expired);
-    const promise = operation();
+    const promise = expired === undefined ? operation() : Promise.reject(expired);
     pending.add(promise);
     promise.then(
       () => pending.delete(promise),
@@ -114,6 +114,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   };
 }
 
+const RECIPIENTS_AT_ONCE = 64;
+const AUDIENCES_AT_ONCE = 8;
+
 type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
 
 function createClients(
@@ -131,17 +134,19 @@ function createClients(
     const left = new Set([...always, ...except]);
     return clientProxy((target, args) =>
       track(async () => {
-        for (const audience of audiences) await delivery.toAudience(audience, invocation(target, args), left);
+        const message = invocation(target, args);
+        await forEachLimit(audiences, AUDIENCES_AT_ONCE, (audience) => delivery.toAudience(audience, message, left));
       }),
     );
   }
 
   function toConnections(connectionIds: readonly string[]): ClientProxy<unknown> {
-    const recipients = connectionIds.filter((id) => !always.includes(id));
+    // Named twice is addressed once, as for users; only a group named twice gets two messages.
+    const recipients = [...new Set(connectionIds)].filter((id) => !always.includes(id));
     return clientProxy((target, args) =>
       track(async () => {
         const message = invocation(target, args);
-        await Promise.all(recipients.map((id) => delivery.toConnection(id, message)));
+        await forEachLimit(recipients, RECIPIENTS_AT_ONCE, (id) => delivery.toConnection(id, message));
       }),
     );
   }
@@ -169,7 +174,7 @@ function createClients(
     groupExcept: (name, ids) => toAll([group(name)], ids),
     othersInGroup: (name) => toAll([group(name)], [caller]),
     user: (name) => toAll([user(name)]),
-    users: (names) => toAll(names.map(user)),
+    users: (names) => toAll([...new Set(names)].map(user)),
   };
 }
 

@@ -156,15 +156,19 @@ function checkAuth(auth: ServiceOptions["auth"]): Service["auth"] {
 
 function checkOrigins(origins: readonly string[] | undefined): readonly string[] | undefined {
   for (const origin of origins ?? []) {
-    if (origin === "*") continue;
-    const parsed = URL.canParse(origin) ? new URL(origin) : undefined;
-    if (parsed?.origin !== origin) {
+    if (origin !== "*" && !isOrigin(origin)) {
       throw new TypeError(
         `\`allowedOrigins\` holds '${origin}'; an origin is scheme and host without a path, such as 'https://app.example.com'.`,
       );
     }
   }
   return origins;
+}
+
+function isOrigin(text: string): boolean {
+  const origin = URL.canParse(text) ? new URL(text).origin : undefined;
+  // Apps that are no websites have schemes of their own, whose origins URL does not tell: `capacitor://localhost`.
+  return origin === text || (origin === "null" && /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/.test(text));
 }
 
 function checkLifetime(given: LifetimeOptions): Required<LifetimeOptions> {

@@ -59,10 +59,11 @@ async function offer(
 
 function parseVersion(text: string | undefined): { readonly version: 0 | 1 } | { readonly error: string } {
   if (text === undefined) return { version: 0 };
-  if (!/^[+-]?\d{1,9}$/.test(text.trim())) {
+  const version = /^[+-]?\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+  // The reference reads an Int32.
+  if (version !== (version | 0)) {
     return { error: `The client requested an invalid protocol version '${text}'` };
   }
-  const version = Number(text);
   if (version < 0) {
     return { error: `The client requested version '${version}', but the server does not support this version.` };
   }

@@ -1,6 +1,7 @@
 // What a SignalR server does, verb by verb. Each is called by one entry point with what its gateway event says, and
 // each takes only the ports it needs.
 
+export type { AdmissionPorts } from "./admission.ts";
 export type { CallerPorts as ServerPorts } from "./caller.ts";
 /** Lets a transport in, or says why not. */
 export { type ConnectPorts, type ConnectRequest, connect } from "./connect.ts";
@@ -12,4 +13,3 @@ export { type HttpRequest, type HttpResponse, type NegotiatePorts, negotiate } f
 export { type Frame, receive } from "./receive.ts";
 /** Ends what fell silent and finishes what was left unfinished. */
 export { sweep } from "./sweep.ts";
-export type { AdmissionPorts } from "./admission.ts";

@@ -1,0 +1,58 @@
+import { type AttributeValue, type DynamoDBClient, paginateScan } from "@aws-sdk/client-dynamodb";
+import type { LocalServer } from "signalr-lambda/local";
+import { TIME_TO_LIVE } from "../../lambdas/aws/index.ts";
+import { deleteExpired } from "../../lambdas/local/index.ts";
+
+type Row = Readonly<Record<string, AttributeValue>>;
+
+/** Looks into the table, and waits for it to become what a test expects: after each delete it looks again. */
+export class TableWatch {
+  readonly #client: DynamoDBClient;
+  readonly #name: string;
+  #waiting: (() => void)[] = [];
+
+  constructor({ client, name }: LocalServer["table"]) {
+    this.#client = client;
+    this.#name = name;
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        const result = await next(args);
+        if (context.commandName === "DeleteItemCommand") for (const wake of this.#waiting.splice(0)) wake();
+        return result;
+      },
+      { step: "initialize", name: "tableWatch" },
+    );
+  }
+
+  /** Keys of all rows. */
+  async keys(): Promise<readonly string[]> {
+    return (await this.#rows()).map(({ pk, sk }) => `${pk?.S} ${sk?.S}`).sort();
+  }
+
+  /**
+   * Resolves when every connection whose handshake has begun has ended: the transport row is deleted last. Says how
+   * many sockets are left that never shook hands.
+   */
+  async ended(): Promise<number> {
+    for (;;) {
+      const deleted = new Promise<void>((wake) => this.#waiting.push(wake));
+      const transports = (await this.#rows()).filter(({ pk }) => pk?.S?.startsWith("T#"));
+      if (transports.every(({ phase, holder }) => phase?.S === "accepted" && holder === undefined))
+        return transports.length;
+      await deleted;
+    }
+  }
+
+  /** Deletes what time to live will have deleted at `now`. */
+  async collectGarbage(now: number): Promise<void> {
+    await deleteExpired({ client: this.#client, tableName: this.#name, attribute: TIME_TO_LIVE, now });
+  }
+
+  async #rows(): Promise<readonly Row[]> {
+    const rows: Row[] = [];
+    for await (const page of paginateScan({ client: this.#client }, { TableName: this.#name })) {
+      rows.push(...(page.Items ?? []));
+    }
+    return rows;
+  }
+}

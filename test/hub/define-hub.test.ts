@@ -1,0 +1,74 @@
+import { defineHub, HubException } from "signalr-lambda";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+
+/** What a service file without types may hand over. */
+const defineAnything = defineHub() as (definition: object) => unknown;
+
+describe("defineHub", () => {
+  it("returns what it was given", () => {
+    const definition = { methods: { shout: (_hub: unknown, text: string) => text }, onConnected() {} };
+    expect(defineAnything(definition)).toBe(definition);
+  });
+
+  it("takes any Standard Schema, functions among them", () => {
+    const schema = Object.assign(() => undefined, { "~standard": z.string()["~standard"] });
+    expect(() => defineAnything({ methods: { checked: { args: [schema], handler() {} } } })).not.toThrow();
+  });
+
+  it.each([[undefined], [null], ["methods"]])("needs methods, not %j", (methods) => {
+    expect(() => defineAnything({ methods })).toThrow(
+      new TypeError("defineHub needs `methods`: an object of hub methods."),
+    );
+  });
+
+  it.each([[undefined], [null], [7], ["text"], [{}], [{ args: [] }], [{ args: [], handler: "no" }]])(
+    "refuses a method that is %j",
+    (wrong) => {
+      expect(() => defineAnything({ methods: { wrong } })).toThrow(
+        new TypeError("Hub method 'wrong' must be a function or { args, handler }."),
+      );
+    },
+  );
+
+  it.each([[undefined], [z.string()], [[String]], [[z.string(), undefined]], [[null]]])(
+    "refuses arguments that are no schemas (%#)",
+    (args) => {
+      expect(() => defineAnything({ methods: { wrong: { args, handler() {} } } })).toThrow(
+        new TypeError("Hub method 'wrong' needs `args`: one Standard Schema (zod, valibot, arktype, …) per argument."),
+      );
+    },
+  );
+
+  it("refuses methods that differ in case only", () => {
+    expect(() => defineAnything({ methods: { send() {}, Send() {} } })).toThrow(
+      new TypeError("Duplicate definitions of 'send' and 'Send'. Hub methods are found in any case; rename one."),
+    );
+  });
+
+  it.each([
+    ["a generator", function* () {}],
+    ["an asynchronous generator", async function* () {}],
+    ["a checked generator", { args: [], async *handler() {} }],
+  ])("refuses %s, until streaming is there", (_title, method) => {
+    expect(() => defineAnything({ methods: { counter: method } })).toThrow(
+      "Hub method 'counter' is a generator. Streaming methods are not supported yet.",
+    );
+  });
+});
+
+describe("a HubException", () => {
+  it("is told from other errors, whichever copy of the package made it", () => {
+    const error = new HubException("Full.");
+    expect(error).toMatchObject({ name: "HubException", code: "hub_exception", message: "Full." });
+    const copy = Object.assign(new Error("Full."), { [Symbol.for("signalr-lambda.HubException")]: true });
+    expect([error, copy, new Error("x"), null, "HubException", { name: "HubException" }].map(HubException.is)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+});

@@ -1,0 +1,135 @@
+import { defineHub, defineService, jwtBearer } from "signalr-lambda";
+import { describe, expect, it } from "vitest";
+import { isService } from "../../lambdas/hub/index.ts";
+
+const chat = defineHub()({ methods: {} });
+const hubs = { chat };
+
+/** What a service file without types may hand over. */
+const defineAnything = defineService as (options: object) => unknown;
+
+describe("defineService", () => {
+  it("fills in the defaults", () => {
+    expect(defineService({ hubs })).toMatchObject({
+      auth: undefined,
+      allowedOrigins: undefined,
+      requestHeaders: [],
+      lifetime: { clientTimeoutInterval: 30_000, keepAliveInterval: 15_000, handshakeTimeout: 15_000 },
+      enableDetailedErrors: false,
+    });
+  });
+
+  it("keeps a hub's path as it is written and finds it in any case", () => {
+    const service = defineService({ hubs: { "Hubs/Chat-1.0_~x": chat } });
+    expect(service.hubs.get("hubs/chat-1.0_~x")).toEqual({ path: "Hubs/Chat-1.0_~x", definition: chat });
+  });
+
+  it("keeps claim types that are not given", () => {
+    const { claimTypes } = defineService({ hubs, claimTypes: { roles: ["groups"] } });
+    expect(claimTypes.roles).toEqual(["groups"]);
+    expect(claimTypes.userIdentifier).toContain("sub");
+  });
+
+  it("fits the keep-alive into a shorter time-out", () => {
+    const lifetime = { clientTimeoutInterval: 8000 };
+    expect(defineService({ hubs, lifetime }).lifetime).toMatchObject({ keepAliveInterval: 4000 });
+  });
+
+  it("makes what isService knows", () => {
+    const service = defineService({ hubs });
+    expect([service, { ...service }, {}, null, undefined, chat, "service"].map(isService)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  it.each<[object, string]>([
+    [{}, "defineService needs `hubs`: at least one, by its path."],
+    [{ hubs: {} }, "defineService needs `hubs`: at least one, by its path."],
+    ...["", "/chat", "chat/", "a//b", "a b", "chat?", "chät", "a#b", "x".repeat(101)].map((path): [object, string] => [
+      { hubs: { [path]: chat } },
+      `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
+    ]),
+    [{ hubs: { negotiate: chat } }, "Hub path 'negotiate' cannot end in 'negotiate'."],
+    [{ hubs: { "a/Negotiate": chat } }, "Hub path 'a/Negotiate' cannot end in 'negotiate'."],
+    [{ hubs: { chat, Chat: chat } }, "Hub path 'Chat' is there twice: paths match in any case."],
+    [{ hubs: { chat: {} } }, "Hub 'chat' must be made with defineHub."],
+    [{ hubs: { chat: undefined } }, "Hub 'chat' must be made with defineHub."],
+    [{ hubs, auth: {} }, "`auth` must be jwtBearer({ … }) or a function of the request."],
+    [{ hubs, auth: null }, "`auth` must be jwtBearer({ … }) or a function of the request."],
+    ...[
+      "example.com",
+      "https://a.example/",
+      "https://a.example/path",
+      "HTTPS://A.example",
+      "capacitor://localhost/",
+      "file://",
+      "null",
+      "",
+    ].map((origin): [object, string] => [
+      { hubs, allowedOrigins: [origin] },
+      `\`allowedOrigins\` holds '${origin}'; an origin is scheme and host without a path, such as 'https://app.example.com'.`,
+    ]),
+    ...["clientTimeoutInterval", "keepAliveInterval", "handshakeTimeout"].flatMap((name) =>
+      [999, Number.NaN, Number.POSITIVE_INFINITY, "15000"].map((value): [object, string] => [
+        { hubs, lifetime: { clientTimeoutInterval: 30_000, keepAliveInterval: 15_000, [name]: value } },
+        `lifetime.${name} is ${value}; it is a number of milliseconds, 1000 or more.`,
+      ]),
+    ),
+    [
+      { hubs, lifetime: { clientTimeoutInterval: 20_000, keepAliveInterval: 10_001 } },
+      "lifetime.keepAliveInterval (10001 ms) must be at most half of clientTimeoutInterval (20000 ms).",
+    ],
+  ])("refuses %j: %s", (options, message) => {
+    expect(() => defineAnything(options)).toThrow(new TypeError(message));
+  });
+
+  it.each(["https://app.example.com", "http://localhost:8080", "*", "capacitor://localhost"])(
+    "takes the origin %s",
+    (origin) => {
+      expect(defineService({ hubs, allowedOrigins: [origin] }).allowedOrigins).toEqual([origin]);
+    },
+  );
+});
+
+describe("jwtBearer", () => {
+  const secret = "x".repeat(32);
+
+  it.each([
+    { secret },
+    { secret, clockTolerance: 0, issuer: "me", audience: ["a", "b"] },
+    { jwksUri: "https://id.example.com/jwks" },
+    { jwksUri: "http://localhost:9000/jwks" },
+    { jwksUri: "http://127.0.0.1/jwks" },
+  ])("takes %j", (options) => {
+    expect(jwtBearer(options)).toEqual({ kind: "jwtBearer", options });
+  });
+
+  const either = "jwtBearer needs either `secret` or `jwksUri`. Is an environment variable missing?";
+  it.each([
+    [{}, either],
+    [{ secret: undefined }, either],
+    [{ secret, jwksUri: "https://id.example.com/jwks" }, either],
+    [{ secret: "short" }, "jwtBearer's `secret` must have at least 32 characters: shorter ones can be guessed."],
+    [
+      { jwksUri: "http://id.example.com/jwks" },
+      "jwtBearer's `jwksUri` must be an https URL, not 'http://id.example.com/jwks'.",
+    ],
+    [
+      { jwksUri: "http://localhost.evil.com/" },
+      "jwtBearer's `jwksUri` must be an https URL, not 'http://localhost.evil.com/'.",
+    ],
+    [{ secret, clockTolerance: -1 }, "jwtBearer's `clockTolerance` must be a number of milliseconds, 0 or more."],
+    [
+      { secret, clockTolerance: Number.NaN },
+      "jwtBearer's `clockTolerance` must be a number of milliseconds, 0 or more.",
+    ],
+  ])("refuses %j", (options, message) => {
+    expect(() => (jwtBearer as (options: object) => unknown)(options)).toThrow(new TypeError(message));
+  });
+});

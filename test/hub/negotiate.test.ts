@@ -1,0 +1,102 @@
+import { describe, expect, it } from "vitest";
+import { type HttpRequest, negotiate } from "../../lambdas/hub/negotiate.ts";
+import { admissionPorts, requestFor } from "./requests.ts";
+
+const SOCKETS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
+const APP = "https://app.example.com";
+
+const post = (request: Partial<HttpRequest> = {}): HttpRequest => ({ method: "POST", ...requestFor(), ...request });
+
+describe("negotiate", () => {
+  it("offers a connection whose token says whose it is", async () => {
+    const { ports, tokens, clock } = admissionPorts({ auth: () => ({ sub: "ada" }) });
+    const answer = await negotiate(ports, post({ hubPath: "CHAT", query: { negotiateVersion: "1" } }));
+    expect(answer).toMatchObject({ status: 200, headers: { "content-type": "application/json" } });
+    const { connectionToken, ...offer } = JSON.parse(answer.body);
+    expect(offer).toEqual({ negotiateVersion: 1, connectionId: "id-1", availableTransports: SOCKETS });
+    expect(await tokens.verify(connectionToken)).toEqual({
+      hub: "chat",
+      connectionId: "id-1",
+      userIdentifier: "ada",
+      issuedAt: clock.now(),
+    });
+  });
+
+  it("writes its fields in the reference's order", async () => {
+    const { ports } = admissionPorts();
+    const { body } = await negotiate(ports, post({ query: { negotiateVersion: "1" } }));
+    expect(Object.keys(JSON.parse(body))).toEqual([
+      "negotiateVersion",
+      "connectionId",
+      "connectionToken",
+      "availableTransports",
+    ]);
+  });
+
+  it("keeps nothing", async () => {
+    const { ports, table } = admissionPorts();
+    await negotiate(ports, post());
+    expect(table.rows()).toEqual([]);
+  });
+
+  it.each([undefined, "0", "-0", " 0 "])("in version %j gives the token as the id", async (negotiateVersion) => {
+    const { ports, tokens } = admissionPorts();
+    const { body } = await negotiate(ports, post({ query: { negotiateVersion } }));
+    const { connectionId, ...offer } = JSON.parse(body);
+    expect(offer).toEqual({ negotiateVersion: 0, availableTransports: SOCKETS });
+    expect(await tokens.verify(connectionId)).toMatchObject({ hub: "chat" });
+  });
+
+  it.each([
+    ["members", 401, "Unauthorized"],
+    ["nowhere", 404, "No hub is served at '/nowhere'."],
+  ])("to %s is refused with %i and plain text", async (hubPath, status, body) => {
+    const { ports } = admissionPorts();
+    const answer = await negotiate(ports, post({ hubPath }));
+    expect(answer).toEqual({ status, headers: { "content-type": "text/plain", vary: "Origin" }, body });
+  });
+
+  it.each(["GET", "PUT", "DELETE", "HEAD"])("is no %s", async (method) => {
+    const { ports } = admissionPorts();
+    expect(await negotiate(ports, post({ method }))).toMatchObject({ status: 405, headers: { allow: "POST" } });
+  });
+});
+
+describe("CORS", () => {
+  it.each([
+    ["POST", "chat", 200],
+    ["POST", "members", 401],
+    ["GET", "chat", 405],
+    ["OPTIONS", "chat", 204],
+  ])(
+    "names a listed origin in the answer to %s %s (%i), so that the page can read it",
+    async (method, hubPath, status) => {
+      const { ports } = admissionPorts({ allowedOrigins: [APP] });
+      const answer = await negotiate(ports, post({ method, hubPath, headers: { origin: APP } }));
+      expect(answer).toMatchObject({
+        status,
+        headers: { vary: "Origin", "access-control-allow-origin": APP, "access-control-allow-credentials": "true" },
+      });
+    },
+  );
+
+  it.each(["POST", "OPTIONS"])("names no other origin in the answer to %s", async (method) => {
+    const { ports } = admissionPorts({ allowedOrigins: [APP] });
+    const { headers } = await negotiate(ports, post({ method, headers: { origin: "https://evil.example" } }));
+    expect(Object.keys(headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
+  });
+
+  it("allows whatever headers a listed page asks for, and the client's own unasked", async () => {
+    const { ports } = admissionPorts({ allowedOrigins: ["*"] });
+    const preflight = (headers: HttpRequest["headers"]) =>
+      negotiate(ports, post({ method: "OPTIONS", headers: { origin: APP, ...headers } }));
+    expect((await preflight({ "access-control-request-headers": "x-own" })).headers).toMatchObject({
+      "access-control-allow-headers": "x-own",
+      "access-control-allow-methods": "POST",
+      "access-control-max-age": "7200",
+    });
+    expect((await preflight({})).headers).toMatchObject({
+      "access-control-allow-headers": "authorization,x-requested-with,x-signalr-user-agent",
+    });
+  });
+});

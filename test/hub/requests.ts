@@ -1,0 +1,41 @@
+// Requests to a service with hubs for everyone, for members, for admins and for nobody.
+
+import { defineHub, defineService, type ServiceOptions } from "signalr-lambda";
+import { connectionTokens } from "../../lambdas/auth/index.ts";
+import type { Authenticate, ClientRequest, LogFields } from "../../lambdas/hub/index.ts";
+import { FakeClock } from "../fake-clock.ts";
+import { memoryTable } from "../suites/memory-store.ts";
+import { recordingLog } from "./recording-log.ts";
+
+const hubs = {
+  chat: defineHub()({ methods: {} }),
+  members: defineHub()({ methods: {}, authorize: true }),
+  admins: defineHub()({ methods: {}, authorize: { roles: ["Admin", "Owner"] } }),
+  nobodys: defineHub()({ methods: {}, authorize: { roles: [] } }),
+};
+
+/** What negotiate and connect need, and what they leave behind. */
+export function admissionPorts({
+  auth,
+  ...options
+}: Partial<Omit<ServiceOptions, "auth">> & { auth?: Authenticate } = {}) {
+  const lines: LogFields[] = [];
+  const clock = new FakeClock();
+  const table = memoryTable();
+  const tokens = connectionTokens("the secret of connection tokens");
+  let ids = 0;
+  const ports = {
+    service: defineService({ hubs, ...options }),
+    authenticate: auth,
+    log: recordingLog(lines),
+    clock,
+    tokens,
+    store: table.store(),
+    random: { id: () => `id-${++ids}` },
+  };
+  return { ports, lines, clock, tokens, table };
+}
+
+export function requestFor(request: Partial<ClientRequest> = {}): ClientRequest {
+  return { hubPath: "chat", headers: {}, query: {}, sourceIp: "127.0.0.1", ...request };
+}
