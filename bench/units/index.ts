@@ -1,0 +1,44 @@
+// The section "units": what operations and rows take, beside what they may take.
+
+import { table } from "../table.ts";
+import { isOver } from "./budget.ts";
+import { measureOperations } from "./operations.ts";
+import { measureRowSizes } from "./row-sizes.ts";
+
+/** Members of what is sent to, and connections that are swept over. */
+const CROWDS = [25, 100, 1000];
+
+export async function units(): Promise<string> {
+  const operations = await measureOperations(CROWDS);
+  const rows = await measureRowSizes();
+  return [
+    "Measured / budget; **over** where it is exceeded, – where there is none.",
+    "",
+    table(
+      ["operation", "WRU", "RRU", "calls in sequence"],
+      operations.map(({ name, measured, budget }) => [
+        name,
+        beside(measured.writeUnits, budget.writeUnits),
+        beside(measured.readUnits, budget.readUnits),
+        beside(measured.callsInSequence, budget.callsInSequence),
+      ]),
+    ),
+    "",
+    ...NOTES,
+    "",
+    table(
+      ["row", "bytes"],
+      rows.map(({ name, bytes, budget }) => [name, beside(bytes, budget)]),
+    ),
+  ].join("\n");
+}
+
+const NOTES = [
+  "1. What it adds to the invocation that it is part of, or waits for. A send posts to 64 members at once.",
+  "2. Its Close frame, and the `$disconnect` that follows.",
+  "3. Its start, one tick and, without connections, its end.",
+];
+
+function beside(measured: number, budget: number | undefined): string {
+  return `${measured} / ${budget ?? "–"}${isOver(measured, budget) ? " **over**" : ""}`;
+}

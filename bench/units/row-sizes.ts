@@ -1,0 +1,41 @@
+// How large the rows are that are read by the thousand: by the sweeper, and by sends.
+
+import { itemSize } from "./item-size.ts";
+import { GROUP, invocation, openClient, openMeteredHub, PING, USER, whileHeld } from "./metered-hub.ts";
+import type { SimulatedCloud } from "./simulated-cloud.ts";
+
+export interface RowSize {
+  readonly name: string;
+  readonly bytes: number;
+  readonly budget: number;
+}
+
+const TRANSPORT_ROW = 400;
+const MEMBERSHIP_ROW = 160;
+
+export async function measureRowSizes(): Promise<RowSize[]> {
+  const cloud = await openMeteredHub();
+  try {
+    const client = await openClient(cloud, USER);
+    await client.send(invocation("join", GROUP));
+    await client.send(PING);
+    const rows: RowSize[] = [];
+    const measure = async (name: string, kind: string, budget: number) => {
+      rows.push({ name, bytes: await largest(cloud, kind), budget });
+    };
+    await measure("transport, idle", "T#", TRANSPORT_ROW);
+    await whileHeld(client, invocation("hold"), () => measure("transport, running an invocation", "T#", TRANSPORT_ROW));
+    const many = invocation("hold") + invocation("e").repeat(200);
+    await whileHeld(client, many, () => measure("transport, running a frame of 200 short ones", "T#", TRANSPORT_ROW));
+    await measure("membership of the hub", "H#", MEMBERSHIP_ROW);
+    await measure("membership of a user", "U#", MEMBERSHIP_ROW);
+    await measure("membership of a group", "G#", MEMBERSHIP_ROW);
+    return rows;
+  } finally {
+    await cloud.close();
+  }
+}
+
+async function largest(cloud: SimulatedCloud, kind: string): Promise<number> {
+  return Math.max(...(await cloud.rows(kind)).map(itemSize));
+}
