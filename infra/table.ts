@@ -16,13 +16,14 @@ export function createTable(scope: Construct, removalPolicy: RemovalPolicy): Tab
   });
 }
 
-const READ_AND_WRITE = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+const ACCEPT = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"];
+const SERVE = [...ACCEPT, "dynamodb:UpdateItem", "dynamodb:Query"];
 
 /** What each function does with the table. Negotiate signs instead of storing, so it does nothing. */
 export const TABLE_ACTIONS = {
-  connect: READ_AND_WRITE,
-  message: [...READ_AND_WRITE, "dynamodb:Query"],
-  disconnect: [...READ_AND_WRITE, "dynamodb:Query"],
+  connect: ACCEPT,
+  message: SERVE,
+  disconnect: SERVE,
   negotiate: [],
-  sweep: [...READ_AND_WRITE, "dynamodb:Query"],
+  sweep: SERVE,
 } as const;

@@ -4,6 +4,7 @@ import type { Service } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
 import { type ServiceFileError, watchServiceFile } from "./local/index.ts";
 import { type LocalServer, type LocalServerOptions, startLocalServer } from "./local-server.ts";
+import { logUnhandledRejections } from "./unhandled-rejections.ts";
 
 /**
  * Starts the server, then prints its URL and what it serves. A later change that does not load leaves the running
@@ -12,6 +13,8 @@ import { type LocalServer, type LocalServerOptions, startLocalServer } from "./l
  * @throws ServiceFileError if the file does not load now; what {@link startLocalServer} throws.
  */
 export async function dev(file: string, options: LocalServerOptions): Promise<{ close(): Promise<void> }> {
+  const log = options.log ?? jsonLog(console.error, "info");
+  logUnhandledRejections(log);
   let server: LocalServer | undefined;
   let first: Service | ServiceFileError | undefined;
   const watching = await watchServiceFile(
@@ -29,7 +32,7 @@ export async function dev(file: string, options: LocalServerOptions): Promise<{ 
   );
   try {
     if (first === undefined || first instanceof Error) throw first;
-    server = await startLocalServer(first, { log: jsonLog(console.error, "info"), ...options });
+    server = await startLocalServer(first, { ...options, log });
   } catch (error) {
     await watching.close();
     throw error;

@@ -1,9 +1,8 @@
 // The wiring: from a service and the environment to the five functions. Nothing else constructs anything.
 
-import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
+import { dynamoDBClient, managementClient } from "./aws-clients.ts";
 import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
 import {
   type AdmissionPorts,
@@ -17,6 +16,7 @@ import {
 import { jsonLog } from "./json-log.ts";
 import { core } from "./protocol/index.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import { logUnhandledRejections } from "./unhandled-rejections.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -74,11 +74,9 @@ function admissionPorts(given: Service): CommonPorts {
 function serverPorts(given: Service, environment: Environment): ServerPorts {
   const service = checkService(given);
   const log: Log = jsonLog();
-  const client = new ApiGatewayManagementApiClient({
-    endpoint: required(environment, "SIGNALR_CALLBACK_URL"),
-    maxAttempts: 1,
-    requestHandler: TIMEOUTS,
-  });
+  const client = managementClient(required(environment, "SIGNALR_CALLBACK_URL"));
+  // These are the functions that run hub methods.
+  logUnhandledRejections(log);
   return {
     service,
     log,
@@ -90,11 +88,8 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
   };
 }
 
-/** A request that hangs must not take its function with it. Milliseconds; sockets for a broadcast's posts at once. */
-const TIMEOUTS = { connectionTimeout: 1_000, requestTimeout: 3_000, httpsAgent: { maxSockets: 128 } };
-
 function storeFrom(environment: Environment) {
-  return dynamoDBStore(new DynamoDBClient({ requestHandler: TIMEOUTS }), required(environment, "SIGNALR_TABLE"));
+  return dynamoDBStore(dynamoDBClient(), required(environment, "SIGNALR_TABLE"));
 }
 
 function tokensFrom(environment: Environment) {

@@ -11,6 +11,7 @@ import type {
 import { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest } from "./aws/index.ts";
 import {
   type ConnectPorts,
+  closeBroken,
   connect,
   disconnect,
   type NegotiatePorts,
@@ -38,21 +39,15 @@ export function messageHandler(ports: ServerPorts) {
         error,
         transportId: frame.transportId,
       });
-      await sayGoodbye(ports, frame.transportId);
+      await closeBroken(ports, frame.transportId).catch((reason) =>
+        ports.log.error("The connection could not be closed either.", {
+          error: reason,
+          transportId: frame.transportId,
+        }),
+      );
     }
     return { statusCode: 200 };
   };
-}
-
-/** What the client has asked for may be half done: it learns that nothing more will come, and may come back. */
-async function sayGoodbye({ transports, dialect, log }: ServerPorts, transportId: string): Promise<void> {
-  const close = { kind: "close", error: "Connection closed with an error.", allowReconnect: true } as const;
-  try {
-    await transports.post(transportId, dialect.encode(close));
-    await transports.close(transportId);
-  } catch (error) {
-    log.error("The connection could not be closed either.", { error, transportId });
-  }
 }
 
 export function disconnectHandler(ports: ServerPorts) {

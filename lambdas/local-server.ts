@@ -6,20 +6,26 @@ import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagem
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { connectionTokens } from "./auth/index.ts";
 import { apiGatewayTransports, dynamoDBStore, TIME_TO_LIVE } from "./aws/index.ts";
-import { authenticatorOf, checkService } from "./functions.ts";
-import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
+import { checkService } from "./functions.ts";
 import type { Clock, Log, Service } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
-import { deleteExpired, type Faults, type Functions, type LocalGateway, pages, startGateway } from "./local/index.ts";
-import { openLocalDatabase, UNUSED } from "./local-database.ts";
-import { core } from "./protocol/index.ts";
+import {
+  deleteExpired,
+  type Faults,
+  type GatewayOptions,
+  type LocalGateway,
+  pages,
+  startGateway,
+} from "./local/index.ts";
+import { type LocalDatabase, openLocalDatabase, UNUSED } from "./local-database.ts";
+import { localFunctions } from "./local-functions.ts";
 import { stoppableClock } from "./stoppable-clock.ts";
-import { systemClock, systemRandom } from "./system.ts";
+import { systemClock } from "./system.ts";
 
 export interface LocalServerOptions {
   /** @default any free port */
   readonly port?: number;
-  /** Where to listen. @default "127.0.0.1" */
+  /** Where to listen. On a loopback address only requests to localhost are answered. @default "127.0.0.1" */
   readonly host?: string;
   /** Keeps connections on disk, so that they survive the process. @default in memory */
   readonly dataDir?: string;
@@ -61,70 +67,41 @@ const GARBAGE_INTERVAL = 60_000;
  * const connection = new HubConnectionBuilder().withUrl(`${server.url}/chat`).build();
  */
 export async function startLocalServer(service: Service, options: LocalServerOptions = {}): Promise<LocalServer> {
-  const clock = options.clock ?? systemClock;
-  const log = options.log ?? jsonLog(console.log, "warn");
-  const database = await openLocalDatabase(options.dataDir);
-  const store = dynamoDBStore(database.client, database.tableName);
-  const serverClock = stoppableClock(clock);
-  let current = checkService(service);
-  const tokens = connectionTokens(randomBytes(32).toString("hex"));
-  // Functions post through the gateway and the gateway starts with its functions: so they wait for it at first use.
-  let start: (gateway: LocalGateway) => void = () => undefined;
-  const started = new Promise<LocalGateway>((resolve) => {
-    start = resolve;
-  });
-  const client = new ApiGatewayManagementApiClient({
-    ...UNUSED,
-    endpoint: async () => ({ url: new URL((await started).callbackUrl) }),
-    requestHandler: {
-      handle: async (request: Parameters<LocalGateway["requestHandler"]["handle"]>[0]) =>
-        (await started).requestHandler.handle(request),
-    },
-    maxAttempts: 1,
-  });
-  const transports = apiGatewayTransports({ client, clock: serverClock, log });
-  const sweeps = new Set<Promise<void>>();
-
-  function functionsOf(next: Service): Functions {
-    const authenticate = authenticatorOf(next, clock);
-    const ports = {
-      service: next,
-      authenticate,
-      tokens,
-      store,
-      transports,
-      dialect: core,
-      log,
-      clock: serverClock,
-      random: systemRandom,
-    };
-    const sweep = sweepHandler(ports);
-    return {
-      connect: connectHandler(ports),
-      message: messageHandler(ports),
-      disconnect: disconnectHandler(ports),
-      negotiate: negotiateHandler(ports),
-      sweep: () => {
-        const run = sweep().finally(() => sweeps.delete(run));
-        sweeps.add(run);
-        return run;
-      },
-    };
-  }
-
-  const functions = functionsOf(current);
-  const gateway = await startGateway({
-    functions,
-    clock,
-    log,
-    hubPaths: () => [...current.hubs.keys()],
-    ...(options.port !== undefined && { port: options.port }),
-    ...(options.host !== undefined && { host: options.host }),
-    ...(options.pages !== undefined && { pages: pages(options.pages) }),
-  }).catch(async (error) => {
+  const { pages: directory, dataDir, ...others } = options;
+  // What fails without the database fails before it is opened.
+  checkService(service);
+  const pagesOption = directory === undefined ? {} : { pages: pages(directory) };
+  const database = await openLocalDatabase(dataDir);
+  try {
+    return await serve(service, database, { ...others, ...pagesOption });
+  } catch (error) {
+    // A data directory that stays open could not be opened by the next server.
     await database.close();
     throw error;
+  }
+}
+
+type ServeOptions = Pick<LocalServerOptions, "clock" | "log"> & Pick<GatewayOptions, "port" | "host" | "pages">;
+
+async function serve(service: Service, database: LocalDatabase, options: ServeOptions): Promise<LocalServer> {
+  const { clock = systemClock, log = jsonLog(console.log, "warn"), ...gatewayOptions } = options;
+  const serverClock = stoppableClock(clock);
+  const store = dynamoDBStore(database.client, database.tableName);
+  // Functions post through the gateway and the gateway starts with its functions: so they wait for it at first use.
+  let start: (gateway: LocalGateway) => void = () => undefined;
+  const client = managementClient(
+    new Promise((resolve) => {
+      start = resolve;
+    }),
+  );
+  const { functions, hubPaths, replaceService, swept } = localFunctions(service, {
+    store,
+    transports: apiGatewayTransports({ client, clock: serverClock, log }),
+    tokens: connectionTokens(randomBytes(32).toString("hex")),
+    clock: serverClock,
+    log,
   });
+  const gateway = await startGateway({ ...gatewayOptions, functions, hubPaths, clock, log });
   start(gateway);
 
   const collectGarbage = (): Promise<number> =>
@@ -152,7 +129,7 @@ export async function startLocalServer(service: Service, options: LocalServerOpt
     // A sweeper goes home when a newer one has begun. This one never ticks.
     await store.beginSweep();
     serverClock.stop();
-    await Promise.allSettled([...sweeps, collecting]);
+    await Promise.all([swept(), collecting]);
     await database.close();
   }
 
@@ -162,14 +139,24 @@ export async function startLocalServer(service: Service, options: LocalServerOpt
     faults: gateway.faults,
     table: { client: database.client, name: database.tableName },
     transports: () => gateway.transports(),
-    replaceService(next) {
-      current = checkService(next);
-      Object.assign(functions, functionsOf(current));
-    },
+    replaceService,
     collectGarbage,
     close() {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** Posts to the gateway in this process, once it has started. */
+function managementClient(started: Promise<LocalGateway>): ApiGatewayManagementApiClient {
+  return new ApiGatewayManagementApiClient({
+    ...UNUSED,
+    endpoint: async () => ({ url: new URL((await started).callbackUrl) }),
+    requestHandler: {
+      handle: async (request: Parameters<LocalGateway["requestHandler"]["handle"]>[0]) =>
+        (await started).requestHandler.handle(request),
+    },
+    maxAttempts: 1,
+  });
 }

@@ -33,6 +33,7 @@ const service = (greeting: string) => `
   const chat = defineHub<{ told(text: string): void }>()({
     methods: {
       greet: (_hub, name: string) => \`${greeting}, \${name}\`,
+      forget: () => { void Promise.reject(new TypeError("nobody waited")); },
       join: (hub, group: string) => hub.groups.add(group),
       tell: (hub, group: string, text: string) => hub.clients.group(group).told(text),
     },
@@ -115,6 +116,20 @@ describe("signalr-lambda dev", () => {
     await writeFile(file, "export default {{");
 
     expect(await server.errorText(/goes on as it was/)).toContain("realtime.ts:1:");
+    expect(await connection.invoke("greet", "Ada")).toBe("Hello, Ada");
+  });
+
+  it("goes on after a promise that a method left rejected, and logs its error", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const server = start("dev", file, "--port", "0");
+    const connection = await connect(await server.line());
+    await connection.invoke("forget");
+    const [line] = (await server.errorText(/nobody waited.*\n/)).split("\n").filter((text) => /nobody/.test(text));
+    expect(JSON.parse(line ?? "")).toMatchObject({
+      level: "error",
+      error: { name: "TypeError", message: "nobody waited", stack: expect.stringContaining("realtime.ts") },
+    });
     expect(await connection.invoke("greet", "Ada")).toBe("Hello, Ada");
   });
 

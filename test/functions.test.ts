@@ -1,5 +1,5 @@
 import { defineHub, defineService, type Service } from "signalr-lambda";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import {
   connectFunction,
   disconnectFunction,
@@ -22,6 +22,26 @@ const functions = [
   ["negotiate", negotiateFunction, ["SIGNALR_TOKEN_SECRET"]],
   ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
 ] as const;
+
+// The test runner listens too, and shall again.
+const listeners = process.listeners("unhandledRejection");
+afterEach(() => {
+  process.removeAllListeners("unhandledRejection");
+  for (const listener of listeners) process.on("unhandledRejection", listener);
+});
+
+it.each([
+  ["message", messageFunction],
+  ["disconnect", disconnectFunction],
+  ["sweep", sweepFunction],
+])("the %s function takes unhandled rejections from the runtime, which would end the process", (_name, create) => {
+  const runtime = () => undefined;
+  process.on("unhandledRejection", runtime);
+  create(service, environment);
+  create(service, environment);
+  expect(process.listeners("unhandledRejection")).toEqual([expect.any(Function)]);
+  expect(process.listeners("unhandledRejection")).not.toContain(runtime);
+});
 
 describe.each(functions)("the %s function", (_name, create, names) => {
   it("starts with the variables it reads, and no others", () => {

@@ -46,14 +46,17 @@ describe("the message handler", () => {
       'transport {"type":7,"error":"Connection closed with an error.","allowReconnect":true}\u001e',
       "close transport",
     ]);
-    expect(lines).toEqual(["A frame could not be handled; its connection is closed."]);
+    expect(lines).toEqual([
+      "A frame could not be handled; its connection is closed.",
+      "A connection could not be marked to end.",
+    ]);
   });
 
   it("does not throw either when the goodbye fails", async () => {
     const lines: string[] = [];
     const fail = () => Promise.reject(new Error("No network."));
     expect(await messageHandler(broken({ post: fail, close: fail }, lines))(frame)).toEqual({ statusCode: 200 });
-    expect(lines).toHaveLength(2);
+    expect(lines).toHaveLength(3);
   });
 });
 

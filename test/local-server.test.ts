@@ -45,14 +45,19 @@ async function connect(server: LocalServer) {
   return connection;
 }
 
+async function newDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "signalr-lambda-"));
+  cleanUp.push(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
 async function rows({ table }: LocalServer): Promise<readonly string[]> {
   const { Items = [] } = await table.client.send(new ScanCommand({ TableName: table.name, ConsistentRead: true }));
   return Items.map(({ pk }) => pk?.S ?? "");
 }
 
 it("finds connections on disk again, and ends those whose client does not come back", async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), "signalr-lambda-"));
-  cleanUp.push(() => rm(dataDir, { recursive: true }));
+  const dataDir = await newDirectory();
   const clock = new FakeClock();
   const first = await serve({ dataDir, clock });
   await (await connect(first.server)).invoke("join", "room");
@@ -98,6 +103,19 @@ it("says what a service file must export when it gets something else", async () 
   await expect(startLocalServer({} as Parameters<typeof startLocalServer>[0])).rejects.toThrow(
     "export default defineService",
   );
+});
+
+it("gives the data directory back when it cannot start", async () => {
+  const dataDir = await newDirectory();
+  const { server: other } = await serve();
+  const service = defineService({ hubs: { chat: defineHub()({ methods: {} }) } });
+
+  await expect(startLocalServer({} as typeof service, { dataDir })).rejects.toThrow("export default defineService");
+  await expect(startLocalServer(service, { dataDir, pages: "/nope" })).rejects.toThrow("/nope");
+  const port = Number(new URL(other.url).port);
+  await expect(startLocalServer(service, { dataDir, port })).rejects.toMatchObject({ code: "port_in_use" });
+
+  await serve({ dataDir });
 });
 
 /** Moves time on, tick by tick of the sweeper, until `event` has happened. */

@@ -21,14 +21,18 @@ export interface TransportsPorts {
 }
 
 export function apiGatewayTransports({ client, clock, log }: TransportsPorts): Transports {
-  async function attempt(send: () => Promise<unknown>, what: string): Promise<PostOutcome> {
+  async function attempt(
+    what: string,
+    send: () => Promise<unknown>,
+    mayRepeat: (error: unknown) => boolean,
+  ): Promise<PostOutcome> {
     for (let tries = 1; ; tries++) {
       try {
         await send();
         return "accepted";
       } catch (error) {
         if (isNamed(error, "GoneException")) return "gone";
-        if (tries === ATTEMPTS || !isTransient(error)) {
+        if (tries === ATTEMPTS || !mayRepeat(error)) {
           log.error(`${what} failed.`, { error, tries });
           return "failed";
         }
@@ -39,9 +43,18 @@ export function apiGatewayTransports({ client, clock, log }: TransportsPorts): T
 
   return {
     post: (id, text) =>
-      attempt(() => client.send(new PostToConnectionCommand({ ConnectionId: id, Data: text })), "PostToConnection"),
+      attempt(
+        "PostToConnection",
+        () => client.send(new PostToConnectionCommand({ ConnectionId: id, Data: text })),
+        (error) => isTransient(error) && !isUnanswered(error),
+      ),
     async close(id) {
-      await attempt(() => client.send(new DeleteConnectionCommand({ ConnectionId: id })), "DeleteConnection");
+      // Closing twice does no harm, so whatever passes is worth another attempt.
+      await attempt(
+        "DeleteConnection",
+        () => client.send(new DeleteConnectionCommand({ ConnectionId: id })),
+        isTransient,
+      );
     },
   };
 }
@@ -54,4 +67,19 @@ function isNamed(error: unknown, name: string): boolean {
 function isTransient(error: unknown): boolean {
   const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode;
   return status === undefined || status === 429 || status >= 500;
+}
+
+/**
+ * The request went out and its answer did not come in time: the client may have the message, and would get it twice.
+ *
+ * | what happened                                         | name         | code                       |
+ * |-------------------------------------------------------|--------------|----------------------------|
+ * | no answer in time                                     | TimeoutError | ETIMEDOUT                  |
+ * | no connection in time                                 | TimeoutError | none, or that of `connect` |
+ * | a kept-alive socket that died while Lambda was frozen | TimeoutError | ECONNRESET, EPIPE          |
+ * | no connection                                         | Error        | ECONNREFUSED, ENOTFOUND, … |
+ */
+function isUnanswered(error: unknown): boolean {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return code === "ETIMEDOUT" && syscall !== "connect";
 }

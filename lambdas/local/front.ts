@@ -45,6 +45,6 @@ export function serveRequests({ isHub, connections, http, pages }: Services) {
   };
 }
 
-export function answerText(response: ServerResponse, status: number): void {
-  response.writeHead(status, { "content-type": "text/plain" }).end(STATUS_CODES[status]);
+export function answerText(response: ServerResponse, status: number, text = STATUS_CODES[status]): void {
+  response.writeHead(status, { "content-type": "text/plain" }).end(text);
 }

@@ -12,6 +12,7 @@ import { httpApi } from "./http-api.ts";
 import { openServer } from "./http-server.ts";
 import { type InProcessHandler, inProcessHandler } from "./in-process-handler.ts";
 import { Invocations } from "./invocations.ts";
+import { FOREIGN_HOST, hostCheck } from "./local-names.ts";
 import { type IsHub, routeUpgrade, STAGE_PATH } from "./routes.ts";
 import { SocketApi } from "./socket-api.ts";
 import { GOING_AWAY, type Transport } from "./transport.ts";
@@ -20,7 +21,7 @@ export interface GatewayOptions {
   readonly functions: Functions;
   /** 0 takes any free port. @default 0 */
   readonly port?: number;
-  /** Where to listen. @default "127.0.0.1" */
+  /** Where to listen. On a loopback address only requests to localhost are answered. @default "127.0.0.1" */
   readonly host?: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -68,14 +69,17 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     const paths = hubPaths?.().map((hub) => hub.toLowerCase());
     return paths === undefined ? path !== "" : paths.includes(path.toLowerCase());
   };
+  const isOwnHost = hostCheck(options.host);
   const socketApi = new SocketApi({ transports, invocations, faults, clock, log, domainName: authority });
   const serve = serveRequests({ isHub, connections, http: httpApi({ invocations, clock }), pages });
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+    if (!isOwnHost(request.headers.host)) return answerText(response, 403, FOREIGN_HOST);
     serve(request, response).catch((error: unknown) => {
       // A client that left in the middle of its request needs no answer and is no news.
       if (request.socket.destroyed) return;
-      log.error("A request failed.", { path: request.url, error });
+      // Without its query, which may hold tokens.
+      log.error("A request failed.", { path: request.url?.split("?")[0], error });
       if (response.headersSent) response.destroy();
       else answerText(response, 500);
     });
@@ -83,9 +87,10 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Until `ws` listens, a client that resets its connection would be an uncaught error.
     socket.on("error", () => socket.destroy());
+    if (!isOwnHost(request.headers.host)) return refuseUpgrade(socket, 403, FOREIGN_HOST);
     const route = routeUpgrade(request.url ?? "/", isHub);
     if ("query" in route) return socketApi.upgrade(request, socket, head, route.query);
-    socket.end(`HTTP/1.1 ${route.status} ${STATUS_CODES[route.status]}\r\nConnection: close\r\n\r\n`);
+    refuseUpgrade(socket, route.status);
   });
 
   void runSchedule(invocations, clock, sweepInterval);
@@ -111,6 +116,10 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
       return closed;
     },
   };
+}
+
+function refuseUpgrade(socket: Duplex, status: number, text = ""): void {
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n\r\n${text}`);
 }
 
 /** EventBridge: a start each interval, whether or not the one before has ended. */

@@ -150,9 +150,9 @@ export function hang(): Promise<never> {
   return new Promise((_, reject) => onTestFinished(() => reject(new Error("The test is over."))));
 }
 
-/** Sends one request exactly as written and resolves with the head of the answer. */
-export function rawRequest(url: string, lines: readonly string[]): Promise<string> {
-  const { hostname, port, host } = new URL(url);
+/** Sends one request exactly as written and resolves with the head of the answer. @param host for the `Host` header */
+export function rawRequest(url: string, lines: readonly string[], host = new URL(url).host): Promise<string> {
+  const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   onTestFinished(() => void socket.destroy());
   socket.write(`${[...lines, `Host: ${host}`].join("\r\n")}\r\n\r\n`);

@@ -222,7 +222,7 @@ describe("connect", () => {
       functions: { connect: () => new Promise((resolve) => (accept = () => resolve({ statusCode: 200 }))) },
     });
     const socket = connectTcp(Number(new URL(gateway.url).port), "127.0.0.1");
-    socket.write(`${["GET /chat HTTP/1.1", "Host: x", ...UPGRADE].join("\r\n")}\r\n\r\n`);
+    socket.write(`${["GET /chat HTTP/1.1", "Host: localhost", ...UPGRADE].join("\r\n")}\r\n\r\n`);
     await invoked.connect.next();
     socket.resetAndDestroy();
     await new Promise((resolve) => socket.once("close", resolve));
