@@ -7,7 +7,7 @@
 import type { Audience, ConnectionState, Member, Store } from "../hub/index.ts";
 import { forEachLimit } from "../hub/index.ts";
 import { keys, memberPartitions } from "./table.ts";
-import type { TableClient } from "./table-client.ts";
+import type { Page, TableClient } from "./table-client.ts";
 
 type MembershipVerbs = Pick<Store, "enter" | "join" | "leave" | "groups" | "member" | "members" | "forget" | "clear">;
 
@@ -92,11 +92,18 @@ async function ownRows(table: TableClient, connectionId: string): Promise<{ grou
   return own;
 }
 
+/** The first pages of all partitions come as one, so that a small hub is one page. */
 async function* members(table: TableClient, audience: Audience): AsyncGenerator<readonly Member[]> {
-  const partitions = memberPartitions(audience).map((pk) => table.query(pk, { consistent: true }));
+  const partitions = memberPartitions(audience).map((pk) =>
+    table.query(pk, { consistent: true })[Symbol.asyncIterator](),
+  );
+  const first = await Promise.all(partitions.map((partition) => partition.next()));
+  yield first.flatMap(({ value }) => toMembers(value));
   for (const partition of partitions) {
-    for await (const { rows } of partition) {
-      yield rows.map((row) => ({ connectionId: String(row.sk), transportId: String(row.transport) }));
-    }
+    for (let page = await partition.next(); !page.done; page = await partition.next()) yield toMembers(page.value);
   }
+}
+
+function toMembers(page: Page | undefined): readonly Member[] {
+  return (page?.rows ?? []).map((row) => ({ connectionId: String(row.sk), transportId: String(row.transport) }));
 }

@@ -19,7 +19,8 @@ export function sweeperRow(table: TableClient): Pick<Store, "beginSweep" | "keep
       const row = await table.update(
         keys.sweeper,
         "SET #lastTick = :next, #notBefore = :notBefore",
-        "#generation = :generation AND #lastTick = :seen",
+        // The same tick written twice, as by a retry of the SDK, is one tick.
+        "#generation = :generation AND (#lastTick = :seen OR #lastTick = :next)",
         {
           ":next": next.lastTick,
           ":notBefore": next.notBefore,

@@ -82,8 +82,12 @@ export function transportRows(table: TableClient): TransportVerbs {
       const row = await table.get(keys.transport(id));
       return row === undefined ? undefined : toState(row);
     },
-    markEnd: (id, reason) =>
-      update(id, "SET #end = :end, #deadline = :now", LIVES, { ":end": JSON.stringify(reason), ":now": 0 }),
+    markEnd: (id, reason, deadline) =>
+      // The same mark made twice, as by a retry of the SDK, is one mark.
+      update(id, "SET #end = :end, #deadline = :deadline", `${LIVES} OR (#end = :end AND #deadline = :deadline)`, {
+        ":end": JSON.stringify(reason),
+        ":deadline": deadline,
+      }),
     async markLost(id) {
       await update(id, "SET #deadline = :now", LIVES, { ":now": 0 });
     },

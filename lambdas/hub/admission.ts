@@ -1,6 +1,7 @@
 // Who may come in: hub, origin, user. Asked at negotiate and again at connect.
 
 import type { HubEntry, Service } from "./define-service.ts";
+import { isTooLong, NAME_BYTES } from "./names.ts";
 import type { Authenticate, AuthRequest, Claims, ClientRequest, Log } from "./ports.ts";
 import type { User } from "./store.ts";
 
@@ -33,6 +34,9 @@ export async function admit(ports: AdmissionPorts, request: ClientRequest): Prom
   if (claims === "unknown") return { status: 500, body: "Authentication is not available" };
   const user = claims === null ? ANONYMOUS : toUser(claims, ports.service);
   const userIdentifier = claims === null ? undefined : firstClaim(claims, ports.service.claimTypes.userIdentifier);
+  if (userIdentifier !== undefined && isTooLong(userIdentifier)) {
+    return { status: 400, body: `A user identifier has at most ${NAME_BYTES} bytes` };
+  }
   return refuse(hub, user) ?? { hub, user, userIdentifier };
 }
 

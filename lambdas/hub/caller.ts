@@ -1,6 +1,6 @@
 // Builds the `hub` for one run of the author's code, and keeps track of what that run leaves to be done.
 
-import { byteLength, type Channel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
 import { type ClientProxy, clientProxy } from "./client-proxy.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
 import type { HubEntry, Service } from "./define-service.ts";
@@ -8,6 +8,7 @@ import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts
 import { forEachLimit } from "./for-each-limit.ts";
 import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
+import { checkName } from "./names.ts";
 import type { Clock, Random } from "./ports.ts";
 import type { Audience, Session, TransportState } from "./store.ts";
 
@@ -205,15 +206,4 @@ function createGroups(
         if (known) await store.leave(connectionId, hub, group);
       }),
   };
-}
-
-/** Names become keys, and a key has its limit. */
-const NAME_BYTES = 900;
-
-function checkName(name: string, whenEmpty: string): string {
-  if (typeof name !== "string" || name === "") throw new TypeError(whenEmpty);
-  if (name.length > NAME_BYTES / 4 && byteLength(name) > NAME_BYTES) {
-    throw new TypeError(`The name of a group or user has at most ${NAME_BYTES} bytes.`);
-  }
-  return name;
 }

@@ -1,23 +1,15 @@
-// `connections.close` and `hub.abort()`: the row is marked, the client is told why, and its transport is closed.
-// Whoever sees the mark next, the disconnect event or the sweeper, runs the ending: a sender may hold no hub code.
+// `connections.close` and `hub.abort()`.
 
-import type { Dialect, ServerMessage } from "../protocol/index.ts";
+import { type Closing, type ClosingPorts, closeMarked } from "./closing.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { CloseOptions, ConnectionSelector } from "./hub-caller.ts";
-import type { PostOutcome, Transports } from "./ports.ts";
 import type { Member, Store } from "./store.ts";
-
-export interface ClosePorts {
-  readonly store: Store;
-  readonly transports: Transports;
-  readonly dialect: Dialect;
-}
 
 const CLOSES_AT_ONCE = 32;
 
 /** Closes connections of one hub. Those that are gone or ending already are left alone. */
 export async function closeConnections(
-  ports: ClosePorts,
+  ports: ClosingPorts,
   hub: string,
   selector: ConnectionSelector,
   options: CloseOptions = {},
@@ -28,26 +20,22 @@ export async function closeConnections(
 }
 
 /** The same for one transport. What says the goodbye may be a channel, so that it keeps its place in the order. */
-export async function closeMember(
-  ports: ClosePorts,
+export function closeMember(
+  ports: ClosingPorts,
   transportId: string,
   { reason, allowReconnect }: CloseOptions,
-  post: (record: string) => Promise<PostOutcome> = (record) => ports.transports.post(transportId, record),
+  post?: Closing["post"],
 ): Promise<void> {
-  const message: ServerMessage = {
-    kind: "close",
-    ...(reason !== undefined && { error: reason }),
-    ...(allowReconnect !== undefined && { allowReconnect }),
-  };
-  const record = ports.dialect.encode(message);
-  const end = {
-    stopCalled: false,
-    code: "aborted",
-    ...(reason !== undefined && { message: reason.slice(0, 100) }),
-  } as const;
-  if ((await ports.store.markEnd(transportId, end)) === undefined) return;
-  await post(record);
-  await ports.transports.close(transportId);
+  return closeMarked(ports, {
+    transportId,
+    reason: { stopCalled: false, code: "aborted", ...(reason !== undefined && { message: reason }) },
+    message: {
+      kind: "close",
+      ...(reason !== undefined && { error: reason }),
+      ...(allowReconnect !== undefined && { allowReconnect }),
+    },
+    ...(post !== undefined && { post }),
+  });
 }
 
 async function* select(store: Store, hub: string, selector: ConnectionSelector): AsyncIterable<readonly Member[]> {

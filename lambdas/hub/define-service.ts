@@ -69,7 +69,8 @@ export interface ServiceOptions {
   readonly auth?: JwtBearer | Authenticate;
   readonly claimTypes?: ClaimTypes;
   /**
-   * Origins whose pages may connect, scheme and host as browsers send them, or `"*"` for every page.
+   * Origins whose pages may connect, scheme and host as browsers send them, or `"*"` for every page: not together
+   * with an `auth` function, which may read cookies that browsers add to any page's requests.
    * @default pages of the same host only
    */
   readonly allowedOrigins?: readonly string[];
@@ -113,6 +114,11 @@ const DEFAULT_CLAIM_TYPES: Required<ClaimTypes> = {
  * export default defineService({ hubs: { chat }, allowedOrigins: ["https://app.example.com"] });
  */
 export function defineService(options: ServiceOptions): Service {
+  if (typeof options.auth === "function" && options.allowedOrigins?.includes("*")) {
+    throw new TypeError(
+      "`allowedOrigins` cannot be '*' when `auth` is a function: with cookies, every page a user visits could act as them. List the origins.",
+    );
+  }
   return {
     kind: "signalr-lambda.service",
     hubs: checkHubs(options.hubs),

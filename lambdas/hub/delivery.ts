@@ -7,7 +7,7 @@ import type { Log, PostOutcome, Transports } from "./ports.ts";
 import type { Audience, Member, Store } from "./store.ts";
 
 /** Largest message to a client: what API Gateway takes in one post, and a record is never split. Bytes. */
-const MAXIMUM_SEND_MESSAGE_SIZE = 128 * 1024;
+export const MAXIMUM_SEND_MESSAGE_SIZE = 128 * 1024;
 const POSTS_AT_ONCE = 64;
 
 /** A message to clients that no gateway would carry. Nothing of it was sent. */

@@ -1,7 +1,7 @@
 // The gateway says that a transport is closed: at most once, perhaps late, perhaps never.
 
 import type { CallerPorts } from "./caller.ts";
-import { endConnection } from "./ending.ts";
+import { endConnection, isServed } from "./ending.ts";
 import type { EndReason, TransportState } from "./store.ts";
 
 export interface Disconnect {
@@ -18,20 +18,21 @@ const GATEWAY_IDLE = 9.5 * 60_000;
 
 export async function disconnect(ports: CallerPorts, event: Disconnect): Promise<void> {
   const { transportId } = event;
-  // Only 1001 has two meanings; for every other code the first write needs no reading.
-  const known = event.code === 1001 ? await ports.store.transport(transportId) : undefined;
-  const reason = toReason(ports, event, known);
-  if (await endConnection(ports, { transportId, from: { phase: "open" }, reason })) return;
   const state = await ports.store.transport(transportId);
+  // Mostly the client has said Close before it closed its socket, and nothing is left to do.
   if (state === undefined || state.phase === "ended") return;
   // No handshake has come: nobody was connected, and connect may be writing still. Its deadline ends it.
   if (state.phase === "accepted" && state.turn === undefined) return;
+  if (!isServed(ports, state)) return;
+  const reason = toReason(ports, event, state);
+  const from = { phase: "open" } as const;
+  if (state.phase === "open" && (await endConnection(ports, { transportId, from, reason }))) return;
   // Connecting: whoever runs `onConnected` finds the mark. Open since then: it is ended here.
-  const marked = await ports.store.markEnd(transportId, reason);
-  if (marked?.phase === "open") await endConnection(ports, { transportId, from: { phase: "open" }, reason });
+  const marked = await ports.store.markEnd(transportId, reason, ports.clock.now());
+  if (marked?.phase === "open") await endConnection(ports, { transportId, from, reason });
 }
 
-function toReason(ports: CallerPorts, event: Disconnect, state: TransportState | undefined): EndReason {
+function toReason(ports: CallerPorts, event: Disconnect, state: TransportState): EndReason {
   switch (event.code) {
     case 1000:
     case 1005:
@@ -52,8 +53,8 @@ function toReason(ports: CallerPorts, event: Disconnect, state: TransportState |
   }
 }
 
-function isGatewayCut({ clock, service }: CallerPorts, event: Disconnect, state: TransportState | undefined): boolean {
+function isGatewayCut({ clock, service }: CallerPorts, event: Disconnect, state: TransportState): boolean {
   const now = clock.now();
-  const lastFrame = state === undefined ? now : state.deadline - service.lifetime.clientTimeoutInterval;
+  const lastFrame = state.deadline - service.lifetime.clientTimeoutInterval;
   return now - event.connectedAt > GATEWAY_DURATION || now - lastFrame > GATEWAY_IDLE;
 }

@@ -4,11 +4,12 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
-import type { Channel } from "./channel.ts";
+import { byteLength, type Channel } from "./channel.ts";
 import type { HubEntry } from "./define-service.ts";
-import { encodeChecked } from "./delivery.ts";
+import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { HubException } from "./hub-exception.ts";
-import { type RunOutcome, runLimited } from "./run-limited.ts";
+import type { Log } from "./ports.ts";
+import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
@@ -34,38 +35,56 @@ interface Method {
 export async function dispatch(ports: CallerPorts, context: DispatchContext, invocation: Invocation): Promise<boolean> {
   const method = findMethod(context.hub, invocation.target);
   const name = method?.name ?? invocation.target;
-  const bound = await bind(method, invocation.args);
-  if ("error" in bound) {
-    const text = `Failed to invoke '${name}' due to an error on the server.`;
-    fail(ports, context, invocation, withDetail(ports, text, bound.error));
+  const unbound = `Failed to invoke '${name}' due to an error on the server.`;
+  if (method === undefined) {
+    fail(ports, context, invocation, unbound, new HubException("Method does not exist."));
     return false;
   }
-  const refusal = refuse(name, invocation);
-  if (refusal !== undefined) {
-    fail(ports, context, invocation, refusal);
+  const limit = context.stopAt - ports.clock.now();
+  if (limit <= 0) {
+    fail(ports, context, invocation, failed(name), new TimeLimitError("The function had no time left for the method."));
     return false;
   }
   const { hub, session, state, channel } = context;
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false });
-  const limit = Math.max(0, context.stopAt - ports.clock.now());
-  const run = await runLimited(ports.clock, limit, caller, () =>
-    bound.handler.call(hub.definition.methods, caller.hub, ...bound.args),
-  );
+  const progress = { bound: false };
+  const run = await runLimited(ports.clock, limit, caller, async () => {
+    const args = await bind(method, invocation.args);
+    progress.bound = true;
+    const refusal = refuse(name, invocation);
+    return refusal ?? method.handler.call(hub.definition.methods, caller.hub, ...args);
+  });
   context.session = { ...session, items: caller.items() };
+  if ("result" in run && run.result instanceof Refusal) {
+    fail(ports, context, invocation, run.result.text);
+    return false;
+  }
   const outcome = "error" in run ? run : complete(ports, context, invocation, run.result);
   if ("error" in outcome) {
-    if (HubException.is(outcome.error))
-      caller.hub.log.info("A hub method refused.", { method: name, error: outcome.error.message });
-    else caller.hub.log.error("A hub method failed.", { method: name, error: outcome.error });
-    const text = `An unexpected error occurred invoking '${name}' on the server.`;
-    fail(ports, context, invocation, withDetail(ports, text, outcome.error));
+    logFailure(caller.hub.log, name, outcome.error);
+    fail(ports, context, invocation, progress.bound ? failed(name) : unbound, outcome.error);
   }
   return caller.abortRequested;
 }
 
-/** The completion for an invocation whose function died. */
-export function diedError(target: string): string {
-  return `An unexpected error occurred invoking '${target}' on the server.`;
+/** Answers an invocation that nobody will run, or that died with its function. */
+export function failInvocation(
+  ports: CallerPorts,
+  context: DispatchContext,
+  invocation: Pick<Invocation, "id" | "target">,
+): void {
+  fail(ports, context, invocation, failed(invocation.target));
+}
+
+function failed(name: string): string {
+  return `An unexpected error occurred invoking '${name}' on the server.`;
+}
+
+function logFailure(log: Log, method: string, error: unknown): void {
+  // What the client did wrong, or is meant to read, is no failure of the service.
+  const expected = HubException.is(error) || error instanceof InvalidDataException;
+  if (expected) log.info("A hub method refused.", { method, error: error.message });
+  else log.error("A hub method failed.", { method, error });
 }
 
 /** Errors that the author means clients to read are always told, others only in detail mode. */
@@ -96,14 +115,22 @@ function toMethod(name: string, method: unknown): Method {
 }
 
 /** Why a method that exists and takes these arguments is not run all the same. */
-function refuse(name: string, { kind, streamIds }: Invocation): string | undefined {
+class Refusal {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+function refuse(name: string, { kind, streamIds }: Invocation): Refusal | undefined {
   if (kind === "streamInvocation") {
-    return `The client attempted to invoke the non-streaming '${name}' method with a streaming invocation.`;
+    return new Refusal(
+      `The client attempted to invoke the non-streaming '${name}' method with a streaming invocation.`,
+    );
   }
-  if (streamIds.length > 0) {
-    return `An unexpected error occurred invoking '${name}' on the server. HubException: Client sent ${streamIds.length} stream(s), Hub method expects 0.`;
-  }
-  return undefined;
+  if (streamIds.length === 0) return undefined;
+  return new Refusal(`${failed(name)} HubException: Client sent ${streamIds.length} stream(s), Hub method expects 0.`);
 }
 
 /** Named as the reference names it, for clients in detail mode. */
@@ -111,27 +138,15 @@ class InvalidDataException extends Error {
   override readonly name = "InvalidDataException";
 }
 
-type Bound = Pick<Method, "handler"> & { readonly args: readonly unknown[] };
-
-async function bind(
-  method: Method | undefined,
-  given: readonly unknown[],
-): Promise<Bound | { readonly error: unknown }> {
-  if (method === undefined) return { error: new HubException("Method does not exist.") };
-  const { handler, schemas } = method;
-  if (schemas === undefined) return { handler, args: given };
+/** @throws InvalidDataException, HubException, or what a schema throws. */
+async function bind({ schemas }: Method, given: readonly unknown[]): Promise<readonly unknown[]> {
+  if (schemas === undefined) return given;
   if (given.length !== schemas.length) {
-    return {
-      error: new InvalidDataException(
-        `Invocation provides ${given.length} argument(s) but target expects ${schemas.length}.`,
-      ),
-    };
+    throw new InvalidDataException(
+      `Invocation provides ${given.length} argument(s) but target expects ${schemas.length}.`,
+    );
   }
-  try {
-    return { handler, args: await Promise.all(schemas.map((schema, index) => check(schema, given[index], index))) };
-  } catch (error) {
-    return { error };
-  }
+  return Promise.all(schemas.map((schema, index) => check(schema, given[index], index)));
 }
 
 async function check(schema: StandardSchemaV1, value: unknown, index: number): Promise<unknown> {
@@ -157,6 +172,16 @@ function complete(ports: CallerPorts, { channel }: DispatchContext, { id }: Invo
   }
 }
 
-function fail(ports: CallerPorts, { channel }: DispatchContext, { id }: Invocation, error: string): void {
-  if (id !== undefined) void channel.write(ports.dialect.encode({ kind: "completion", id, error }));
+function fail(
+  ports: CallerPorts,
+  { channel }: DispatchContext,
+  { id }: Pick<Invocation, "id">,
+  text: string,
+  cause?: unknown,
+): void {
+  if (id === undefined) return;
+  const error = cause === undefined ? text : withDetail(ports, text, cause);
+  // An error that is too long to be told is told without its detail: the caller waits for an answer.
+  const fits = byteLength(error) < MAXIMUM_SEND_MESSAGE_SIZE / 2;
+  void channel.write(ports.dialect.encode({ kind: "completion", id, error: fits ? error : text }));
 }

@@ -5,11 +5,23 @@
 
 import type { ServerMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
+import { sayGoodbye } from "./closing.ts";
 import { DisconnectError } from "./define-hub.ts";
 import { runLimited } from "./run-limited.ts";
-import { type ConnectionState, type EndFrom, type EndReason, isSilent, type TransportState } from "./store.ts";
+import {
+  type ConnectionState,
+  type EndFrom,
+  type EndReason,
+  isSilent,
+  noted,
+  type Session,
+  type TransportState,
+} from "./store.ts";
 
-/** Longer than any function that ends connections may run on: a claim that has lapsed belongs to a dead one. */
+/**
+ * Longer than a function may run, and than a goodbye and `onDisconnected` take together: whoever lets it lapse is dead,
+ * or has only deleting left to do, which may be done twice.
+ */
 export const LEASE = 35_000;
 /**
  * How long a connection row stays as a tombstone: longer than a connection token can be used, and than the sweeper may
@@ -32,36 +44,64 @@ export interface EndRequest {
   readonly reason: EndReason;
   /** Absent when the transport is known to be closed. */
   readonly goodbye?: Goodbye;
+  /** The session, if the caller has it; read otherwise. */
+  readonly session?: Session;
+  /** When the caller's function has to be over: epoch milliseconds. @default in 25 s */
+  readonly stopAt?: number;
 }
 
-/** Claims the ending and carries it through. False when somebody else did, or the state has moved on. */
+/**
+ * Claims the ending and carries it through; with little time left, only closes, and leaves the ending to a function
+ * that has more. False when somebody else ends it, or the state has moved on.
+ */
 export async function endConnection(ports: CallerPorts, request: EndRequest): Promise<boolean> {
+  if (!isSilent(request.reason) && timeLeft(ports, request) < ENDING_TIME) return leaveEnding(ports, request);
   const ender = ports.random.id();
   const claimed = await ports.store.claimEnd({
     transportId: request.transportId,
     from: request.from,
     ender,
     until: ports.clock.now() + LEASE,
-    reason: request.reason,
+    reason: noted(request.reason),
   });
   if (claimed === undefined) return false;
-  if (request.goodbye !== undefined) await closeTransport(ports, request.transportId, request.goodbye);
-  await finish(ports, claimed, ender, request.from.phase === "ended");
+  if (request.goodbye !== undefined) await sayGoodbye(ports, request.transportId, toText(ports, request.goodbye));
+  await finish(ports, claimed, ender, request);
   return true;
 }
 
-/** Says goodbye, then closes: the client learns the reason, or whether to come back, from the message alone. */
-export async function closeTransport(ports: CallerPorts, transportId: string, goodbye: Goodbye): Promise<void> {
-  const text = goodbye.message === undefined ? goodbye.text : ports.dialect.encode(goodbye.message);
-  if (text !== undefined) await ports.transports.post(transportId, text);
-  await ports.transports.close(transportId);
+/** What an ending takes at least, when `onDisconnected` is to have some time. Milliseconds. */
+const ENDING_TIME = 10_000;
+
+function timeLeft({ clock }: CallerPorts, { stopAt }: EndRequest): number {
+  return stopAt === undefined ? RUN_LIMIT : Math.min(RUN_LIMIT, stopAt - clock.now());
 }
 
-async function finish(ports: CallerPorts, claimed: TransportState, ender: string, redelivered: boolean): Promise<void> {
+async function leaveEnding(ports: CallerPorts, { transportId, reason, from, goodbye }: EndRequest): Promise<true> {
+  await ports.store.markEnd(transportId, noted(reason), ports.clock.now());
+  // A turn that is let go of while connecting is a dead one to the sweeper.
+  if (from.phase === "accepted" && from.turn !== undefined) await ports.store.abandon(transportId, from.turn.holder);
+  if (goodbye !== undefined) await sayGoodbye(ports, transportId, toText(ports, goodbye));
+  return true;
+}
+
+function toText({ dialect }: CallerPorts, { message, text }: Goodbye): string | undefined {
+  return message === undefined ? text : dialect.encode(message);
+}
+
+/**
+ * Whether this service has the connection's hub. One of another deployment may: its sweeper knows what to run. After
+ * two hours it is gone for good.
+ */
+export function isServed({ service, clock }: CallerPorts, state: TransportState): boolean {
+  return service.hubs.has(state.hub.toLowerCase()) || state.rotateAt < clock.now();
+}
+
+async function finish(ports: CallerPorts, claimed: TransportState, ender: string, request: EndRequest): Promise<void> {
   const { store } = ports;
   const reason = claimed.end ?? { stopCalled: false, code: "transport_lost" };
   const connection = await bury(ports, claimed, reason);
-  if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, redelivered);
+  if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, request);
   await store.dropSession(claimed.transportId);
   if (connection !== undefined) await store.clear(connection);
   await store.dropTransport(claimed.transportId, ender);
@@ -88,14 +128,16 @@ async function runDisconnected(
   ports: CallerPorts,
   claimed: TransportState,
   reason: EndReason,
-  redelivered: boolean,
+  request: EndRequest,
 ): Promise<void> {
-  const session = await ports.store.session(claimed.transportId);
   const hub = ports.service.hubs.get(claimed.hub.toLowerCase());
-  if (session === undefined || hub?.definition.onDisconnected === undefined) return;
+  if (hub?.definition.onDisconnected === undefined) return;
+  const session = request.session ?? (await ports.store.session(claimed.transportId));
+  if (session === undefined) return;
+  const redelivered = request.from.phase === "ended";
   const caller = createCaller(ports, { hub, session, redelivered, state: claimed, channel: undefined });
   const { onDisconnected } = hub.definition;
-  const outcome = await runLimited(ports.clock, RUN_LIMIT, caller, () =>
+  const outcome = await runLimited(ports.clock, timeLeft(ports, request), caller, () =>
     onDisconnected.call(hub.definition, caller.hub, { stopCalled: reason.stopCalled, error: toError(reason) }),
   );
   if ("error" in outcome) caller.hub.log.error("onDisconnected failed.", { error: outcome.error });
@@ -117,4 +159,5 @@ const MESSAGES: Readonly<Record<EndReason["code"], string>> = {
   connect_failed: "onConnected threw.",
   rotated: "The gateway ends sockets after two hours; the client was told to come back.",
   function_died: "The function that ran onConnected died.",
+  server_error: "A function failed; the log says why.",
 };

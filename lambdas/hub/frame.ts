@@ -2,7 +2,7 @@
 
 import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
-import { type DispatchContext, dispatch } from "./dispatch.ts";
+import { type DispatchContext, dispatch, failInvocation } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 
 export type FrameContext = DispatchContext;
@@ -19,6 +19,14 @@ export async function runFrame(
   if (frame.error === undefined) return "open";
   await endBrokenProtocol(ports, context, frame.error);
   return "ended";
+}
+
+/** Answers for a frame that will not be run any more. */
+export function failFrame(ports: CallerPorts, context: FrameContext, frame: ParsedFrame): void {
+  ports.log.warn("A frame waited too long for its turn.", { connectionId: context.state.connectionId });
+  for (const message of frame.messages) {
+    if (message.kind === "invocation" || message.kind === "streamInvocation") failInvocation(ports, context, message);
+  }
 }
 
 /** Whether a message is handled without the turn, also while a method runs. Close is not: what came before it runs. */
@@ -47,11 +55,14 @@ async function runMessage(
 }
 
 async function endStopped(ports: CallerPorts, context: FrameContext, error: string | undefined): Promise<"ended"> {
-  if (error !== undefined) ports.log.info("A client closed its connection with an error.", { error });
+  if (error !== undefined)
+    ports.log.info("A client closed its connection with an error.", { error: error.slice(0, 200) });
   await context.channel.flushed();
   await endConnection(ports, {
     transportId: context.state.transportId,
     from: { phase: "open" },
+    session: context.session,
+    stopAt: context.stopAt,
     reason: { stopCalled: true, code: "stopped" },
     goodbye: { message: { kind: "close" } },
   });
@@ -64,6 +75,8 @@ async function endAborted(ports: CallerPorts, context: FrameContext): Promise<"e
   await endConnection(ports, {
     transportId: context.state.transportId,
     from: { phase: "open" },
+    session: context.session,
+    stopAt: context.stopAt,
     reason: { stopCalled: false, code: "aborted" },
   });
   return "ended";
@@ -75,6 +88,8 @@ async function endBrokenProtocol(ports: CallerPorts, context: FrameContext, erro
   await endConnection(ports, {
     transportId: context.state.transportId,
     from: { phase: "open" },
+    session: context.session,
+    stopAt: context.stopAt,
     reason: { stopCalled: false, code: "protocol_error", message: error.message },
     goodbye: { message: { kind: "close", error: `Connection closed with an error.${detail}`, allowReconnect: true } },
   });

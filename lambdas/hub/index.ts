@@ -13,7 +13,6 @@ export {
 export {
   type ClaimTypes,
   defineService,
-  type HubEntry,
   isService,
   type JwtBearer,
   type JwtBearerOptions,

@@ -20,7 +20,13 @@ export async function openConnection(
   const { store, dialect, service } = ports;
   const { transportId, connectionId } = context.state;
   const end = (reason: EndReason, goodbye?: Goodbye): Promise<boolean> =>
-    endConnection(ports, { transportId, from: { phase: "accepted", turn }, reason, ...(goodbye && { goodbye }) });
+    endConnection(ports, {
+      transportId,
+      from: { phase: "accepted", turn },
+      reason,
+      stopAt: context.stopAt,
+      ...(goodbye && { goodbye }),
+    });
 
   const handshake = dialect.parseHandshake(text);
   if (handshake.error !== undefined) {

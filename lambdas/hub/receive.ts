@@ -17,7 +17,7 @@ export interface Frame {
   readonly receivedAt: number;
 }
 
-/** Handles one frame. Never throws for what a client sends; a frame of a connection that has ended closes its transport. */
+/** Handles one frame. Never throws for what a client sends; a frame of a connection that is gone closes its transport. */
 export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   const startedAt = ports.clock.now();
   const { messages, error } = ports.dialect.parse(frame.text);
@@ -29,7 +29,7 @@ export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
     ports.store.take(frame.transportId, deadline, turn),
     ports.store.session(frame.transportId),
   ]);
-  if (state === undefined || session === undefined) return ports.transports.close(frame.transportId);
+  if (state === undefined || session === undefined) return refuse(ports, frame.transportId);
   if (state.turn?.holder !== turn.holder) {
     await Promise.all([
       waitForTurn(ports, state, { key: waitingKey(frame, messages), text: frame.text, receivedAt: frame.receivedAt }),
@@ -48,6 +48,11 @@ export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   await Promise.all([release, context.channel.flushed()]);
 }
 
+/** Whoever ends a connection closes its transport, after the goodbye. When nothing is left of it, nobody else will. */
+async function refuse({ store, transports }: CallerPorts, transportId: string): Promise<void> {
+  if ((await store.transport(transportId)) === undefined) await transports.close(transportId);
+}
+
 /** Pings and the like: one write, and the answer beside it. */
 async function receivePassing(
   ports: CallerPorts,
@@ -61,7 +66,7 @@ async function receivePassing(
     store.touch(frame.transportId, now + service.lifetime.clientTimeoutInterval),
     pings ? transports.post(frame.transportId, dialect.encode({ kind: "ping" })) : undefined,
   ]);
-  if (state === undefined) return transports.close(frame.transportId);
+  if (state === undefined) return refuse(ports, frame.transportId);
   if (state.phase === "accepted" && state.turn === undefined) {
     const text = dialect.handshakeReply("An unexpected error occurred during connection handshake.");
     await endConnection(ports, {
@@ -91,7 +96,7 @@ function isPingDue({ service }: CallerPorts, state: TransportState, now: number)
   return state.phase === "open" && Math.floor(lastFrame / keepAliveInterval) < Math.floor(now / keepAliveInterval);
 }
 
-/** Room for notes in the transport row, which stays small because the sweeper reads all of them. Characters. */
+/** Room for notes in the transport row, which stays small because the sweeper reads all of them. Characters of JSON. */
 const NOTES_SIZE = 150;
 
 function noteInvocations(messages: readonly ClientMessage[]): readonly InvocationNote[] {
@@ -100,7 +105,7 @@ function noteInvocations(messages: readonly ClientMessage[]): readonly Invocatio
   for (const message of messages) {
     if (message.kind !== "invocation" && message.kind !== "streamInvocation") continue;
     if (message.id === undefined) continue;
-    size += message.id.length + message.target.length;
+    size += JSON.stringify([message.id, message.target]).length;
     if (size > NOTES_SIZE) break;
     notes.push({ id: message.id, target: message.target });
   }

@@ -2,11 +2,12 @@
 // was read, so a frame, a second sweeper or a late function may come between at any point.
 
 import type { CallerPorts } from "./caller.ts";
-import { endConnection } from "./ending.ts";
+import { endConnection, isServed } from "./ending.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 
 export async function repair(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
+  if (!isServed(ports, state)) return;
   switch (state.phase) {
     case "ended":
       return finishEnding(ports, state, lease.lastTick);
@@ -56,6 +57,8 @@ async function endDiedConnecting(ports: CallerPorts, state: TransportState, now:
 async function repairOpen(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
   const { transportId, deadline } = state;
   if (state.end !== undefined) {
+    // Whoever marked it may be saying goodbye still.
+    if (deadline >= lease.lastTick) return;
     await endConnection(ports, { transportId, from: { phase: "open" }, reason: state.end, goodbye: {} });
   } else if (deadline === 0) {
     const reason: EndReason = { stopCalled: false, code: "transport_lost" };

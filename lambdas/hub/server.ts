@@ -3,12 +3,14 @@
 
 export type { AdmissionPorts } from "./admission.ts";
 export type { CallerPorts as ServerPorts } from "./caller.ts";
+/** Closes a connection that a function failed on. */
+export { closeBroken } from "./closing.ts";
 /** Lets a transport in, or says why not. */
 export { type ConnectPorts, type ConnectRequest, connect } from "./connect.ts";
 /** Ends the connection of a transport that was closed. */
 export { type Disconnect, disconnect } from "./disconnect.ts";
 /** Hands out a connection, or says why not. */
-export { type HttpRequest, type HttpResponse, type NegotiatePorts, negotiate } from "./negotiate.ts";
+export { type HttpRequest, type NegotiatePorts, negotiate } from "./negotiate.ts";
 /** Handles one frame of a transport: handshake, invocations, pings, Close. */
 export { type Frame, receive } from "./receive.ts";
 /** Ends what fell silent and finishes what was left unfinished. */

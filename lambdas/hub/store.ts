@@ -29,7 +29,9 @@ export type EndCode =
   /** The two hours of a gateway socket are nearly over. */
   | "rotated"
   /** The function that ran `onConnected` died in it. */
-  | "function_died";
+  | "function_died"
+  /** A function failed over a frame, for a reason that is not the client's. */
+  | "server_error";
 
 /**
  * `accepted`: the socket exists; with a turn taken, its handshake and `onConnected` are running ("connecting").
@@ -70,7 +72,7 @@ export interface TransportState {
   readonly ender: string | undefined;
 }
 
-/** A connection row, kept as a tombstone for a minute after the end, so that no token is used twice. */
+/** A connection row, kept as a tombstone for a day after the end, so that no token is used twice. */
 export interface ConnectionState {
   readonly connectionId: string;
   readonly hub: string;
@@ -158,6 +160,14 @@ export interface EndClaim {
   readonly reason: EndReason;
 }
 
+/** Longest message of a reason, part of which may be the client's own words: transport rows stay small. Characters. */
+const MESSAGE_SIZE = 100;
+
+/** The reason as it is kept. */
+export function noted({ message, ...reason }: EndReason): EndReason {
+  return message === undefined ? reason : { ...reason, message: message.slice(0, MESSAGE_SIZE) };
+}
+
 /** Whether `onDisconnected` stays silent, because the connection never was connected. */
 export function isSilent(reason: EndReason): boolean {
   return reason.code === "handshake_failed" || reason.code === "connect_failed";
@@ -234,10 +244,10 @@ export interface Store {
 
   /**
    * Marks that the connection is to end for `reason`, unless it is marked already: no further frame is dispatched,
-   * and the next sweep ends it if nobody does before. Returns the marked state, undefined when there is nothing to
-   * mark.
+   * and a sweep after `deadline` ends it if nobody has before. Returns the marked state, undefined when there is
+   * nothing to mark.
    */
-  markEnd(transportId: string, reason: EndReason): Promise<TransportState | undefined>;
+  markEnd(transportId: string, reason: EndReason, deadline: number): Promise<TransportState | undefined>;
   /**
    * Claims the ending, if the transport is still as `claim.from` says. A reason marked earlier stays, unless this one
    * is silent ({@link isSilent}). Returns the claimed state, undefined for all but one caller.

@@ -8,15 +8,15 @@
 
 import type { CallerPorts } from "./caller.ts";
 import { openChannel } from "./channel.ts";
-import { diedError } from "./dispatch.ts";
+import { failInvocation } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
-import { type FrameContext, runFrame } from "./frame.ts";
+import { type FrameContext, failFrame, runFrame } from "./frame.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 
 /** A holder older than this starts no further frame, so that each has time to run. Milliseconds. */
 const DRAIN_LIMIT = 10_000;
-/** A frame that waited longer is answered by nobody any more. Milliseconds. */
-const FRAME_AGE = 60_000;
+/** A frame that waited longer is not run any more, but answered with an error. Milliseconds. */
+const FRAME_AGE = 300_000;
 
 export function newTurn(ports: CallerPorts, invocations: Turn["invocations"]): Turn {
   return { holder: ports.random.id(), until: ports.clock.now() + LEASE, invocations };
@@ -59,7 +59,7 @@ export async function takeOver(ports: CallerPorts, state: TransportState): Promi
   if (session === undefined) return;
   const context = openContext(ports, state, session, startedAt);
   for (const { id, target } of state.turn?.invocations ?? []) {
-    void context.channel.write(ports.dialect.encode({ kind: "completion", id, error: diedError(target) }));
+    failInvocation(ports, context, { id, target });
   }
   await Promise.all([context.channel.flushed(), drain(ports, context, turn, startedAt, undefined)]);
 }
@@ -84,13 +84,10 @@ export async function drain(
     known = state.waiting;
     for (const frame of await ports.store.waiting(state.connectionId)) {
       if (ports.clock.now() - startedAt > DRAIN_LIMIT) return ports.store.abandon(transportId, turn.holder);
-      if (!(await claim(ports, state.connectionId, frame))) continue;
-      if ((await runFrame(ports, context, ports.dialect.parse(frame.text))) === "ended") return;
+      if (!(await ports.store.claimFrame(state.connectionId, frame.key))) continue;
+      const parsed = ports.dialect.parse(frame.text);
+      if (ports.clock.now() - frame.receivedAt > FRAME_AGE) failFrame(ports, context, parsed);
+      else if ((await runFrame(ports, context, parsed)) === "ended") return;
     }
   }
-}
-
-async function claim(ports: CallerPorts, connectionId: string, frame: WaitingFrame): Promise<boolean> {
-  const claimed = await ports.store.claimFrame(connectionId, frame.key);
-  return claimed && ports.clock.now() - frame.receivedAt <= FRAME_AGE;
 }

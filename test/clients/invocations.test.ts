@@ -14,6 +14,9 @@ const chat = defineHub()({
     sum: { args: [z.number(), z.number()], handler: (_hub, left, right) => left + right },
     profile: { args: [z.object({ name: z.string() })], handler: (_hub, { name }) => name },
     nothing() {},
+    tellMuch(_hub, count: number) {
+      throw new HubException("x".repeat(count));
+    },
     later: async () => undefined,
     fail(_hub, message: string) {
       throw new RangeError(message);
@@ -50,6 +53,13 @@ beforeAll(async () => {
 });
 
 describe("invoke", () => {
+  it("rejects without the detail of an error that is too long to be told", async () => {
+    const connection = await service.connect();
+    const error = "An unexpected error occurred invoking 'tellMuch' on the server.";
+    await expect(connection.invoke("tellMuch", 200_000)).rejects.toThrow(new Error(error));
+    await expect(connection.invoke("tellMuch", 3)).rejects.toThrow(`${error} HubException: xxx`);
+  });
+
   it("resolves with what the method returns", async () => {
     const connection = await service.connect();
     for (const value of [0, "", "ü😀\u001e", false, null, [1, [2]], { a: { b: null } }]) {

@@ -33,6 +33,13 @@ describe("a user", () => {
     if ("id" in expected) expect(admission.userIdentifier).toBe(id);
   });
 
+  it("is refused when the identifier is longer than a key can be", async () => {
+    const { ports } = admissionPorts({ auth: () => ({ sub: "ü".repeat(451) }) });
+    const admission = await admit(ports, requestFor());
+    expect(admission).toEqual({ status: 400, body: "A user identifier has at most 900 bytes" });
+    expect((await admitted({ auth: () => ({ sub: "ü".repeat(450) }) })).userIdentifier).toHaveLength(450);
+  });
+
   it("is read from the claims that the service names", async () => {
     const claims = { sub: "1", email: "a@b", nick: "ada", groups: ["x"], role: "y" };
     const claimTypes = { userIdentifier: ["email"], name: ["nick"], roles: ["groups"] };

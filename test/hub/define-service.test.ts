@@ -89,6 +89,12 @@ describe("defineService", () => {
     expect(() => defineAnything(options)).toThrow(new TypeError(message));
   });
 
+  it("refuses every origin together with an auth function, which may read cookies", () => {
+    const auth = () => null;
+    expect(() => defineService({ hubs, auth, allowedOrigins: ["*"] })).toThrow("List the origins.");
+    expect(() => defineService({ hubs, auth, allowedOrigins: ["https://app.example.com"] })).not.toThrow();
+  });
+
   it.each(["https://app.example.com", "http://localhost:8080", "*", "capacitor://localhost"])(
     "takes the origin %s",
     (origin) => {

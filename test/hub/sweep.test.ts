@@ -290,7 +290,7 @@ describe("what is due", () => {
     const transportId = await open(ports.store, "c");
     void sweep(ports);
     await settled();
-    await ports.store.markEnd(transportId, { stopCalled: true, code: "stopped" });
+    await ports.store.markEnd(transportId, { stopCalled: true, code: "stopped" }, 0);
     await advance(TICK);
     expect(events).toEqual(["C closed", "c stopped"]);
   });

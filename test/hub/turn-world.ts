@@ -25,9 +25,9 @@ const HUB = "chat";
 const REQUEST_TIMEOUT = 28_000;
 const SWEEP_TIMEOUT = 180_000;
 /** What a frame that was counted waits for at most, while its connection lives. */
-const PATIENCE = { rough: 120_000, calm: 10_000 };
-/** A frame that is older is answered by nobody any more. */
-const FRAME_AGE = 60_000;
+const PATIENCE = { rough: 240_000, calm: 10_000 };
+/** A frame that is older is answered with an error. */
+const FRAME_AGE = 300_000;
 /** By then everybody has connected, or never will. */
 const ARRIVALS = 40_000;
 /** Long after everybody has left. */

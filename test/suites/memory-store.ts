@@ -260,10 +260,10 @@ function memoryStore(rows: Rows, access: Access): Store {
       });
     },
 
-    markEnd: (id, reason) =>
+    markEnd: (id, reason, deadline) =>
       transport("markEnd", id, isNotToEnd, (row) => {
         row.end = reason;
-        row.deadline = 0;
+        row.deadline = deadline;
       }),
     claimEnd: ({ transportId, from, ender, until, reason }) =>
       transport(
@@ -331,7 +331,7 @@ function memoryStore(rows: Rows, access: Access): Store {
       const row = await update<SweeperLease>(
         "keepSweeping",
         rowKeys.sweeper,
-        (row) => row.generation === seen.generation && row.lastTick === seen.lastTick,
+        (row) => row.generation === seen.generation && [seen.lastTick, next.lastTick].includes(row.lastTick),
         (row) => {
           row.lastTick = next.lastTick;
           row.notBefore = next.notBefore;

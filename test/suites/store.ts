@@ -407,7 +407,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       it("opens nothing that is to end", async () => {
         const { transportId } = await accept();
         await store.take(transportId, NOW, turnOf("holder"));
-        await store.markEnd(transportId, LOST);
+        await store.markEnd(transportId, LOST, 0);
         expect(await store.release(transportId, "holder", 0, true)).toBe(false);
         expect(await store.transport(transportId)).toMatchObject({ phase: "accepted", turn: turnOf("holder") });
       });
@@ -438,7 +438,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const connection = await accept();
         const { transportId } = connection;
         await store.take(transportId, NOW, turnOf("holder"));
-        await store.markEnd(transportId, LOST);
+        await store.markEnd(transportId, LOST, 0);
         expect(await store.open(transportId, "holder")).toBe(false);
         await store.claimEnd(claimOf(connection, { from: { phase: "accepted", turn: turnOf("holder") } }));
         expect(await store.open(transportId, "holder")).toBe(false);
@@ -666,7 +666,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     describe("markEnd", () => {
       it("asks the next sweep to end it, and refuses every further frame", async () => {
         const { transportId } = await connect();
-        const marked = await store.markEnd(transportId, STOPPED);
+        const marked = await store.markEnd(transportId, STOPPED, 0);
         expect(marked).toMatchObject({ phase: "open", deadline: 0, end: STOPPED });
         expect(await store.touch(transportId, NOW + 30_000)).toBeUndefined();
         expect(await store.take(transportId, NOW + 30_000, turnOf("holder"))).toBeUndefined();
@@ -678,7 +678,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       it("keeps the first of 50 reasons", async () => {
         const { transportId } = await connect();
         const reasons = Array.from({ length: 50 }, (_, index): EndReason => ({ ...LOST, message: String(index) }));
-        const marks = await Promise.all(reasons.map((reason) => store.markEnd(transportId, reason)));
+        const marks = await Promise.all(reasons.map((reason) => store.markEnd(transportId, reason, 0)));
         const [winner, ...others] = marks.filter((mark) => mark !== undefined);
         expect(others).toEqual([]);
         expect((await store.transport(transportId))?.end).toStrictEqual(winner?.end);
@@ -687,7 +687,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       it("lets the holder of the turn finish", async () => {
         const { transportId } = await connect();
         await store.take(transportId, NOW, turnOf("holder"));
-        await store.markEnd(transportId, LOST);
+        await store.markEnd(transportId, LOST, 0);
         expect(await store.release(transportId, "holder", 0, false)).toBe(true);
       });
     });
@@ -733,7 +733,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect(await store.take(transportId, NOW, turnOf("holder"))).toBeUndefined();
         expect(await store.count(transportId)).toBeUndefined();
         expect(await store.steal(transportId, turnOf("thief"), undefined)).toBe(false);
-        expect(await store.markEnd(transportId, STOPPED)).toBeUndefined();
+        expect(await store.markEnd(transportId, STOPPED, 0)).toBeUndefined();
         expect(await store.transport(transportId)).toStrictEqual(claimed);
       });
 
@@ -756,7 +756,12 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           { phase: "open" },
           true,
         ],
-        ["open, when it is marked", ({ transportId }) => store.markEnd(transportId, STOPPED), { phase: "open" }, true],
+        [
+          "open, when it is marked",
+          ({ transportId }) => store.markEnd(transportId, STOPPED, 0),
+          { phase: "open" },
+          true,
+        ],
         [
           "ended, with the ender's lease that was read",
           (connection) => store.claimEnd(claimOf(connection, { ender: "first", until: NOW - 1 })),
@@ -796,11 +801,11 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
 
       it("keeps the reason that was marked, unless its own is silent", async () => {
         const marked = await connect();
-        await store.markEnd(marked.transportId, STOPPED);
+        await store.markEnd(marked.transportId, STOPPED, 0);
         expect((await store.claimEnd(claimOf(marked)))?.end).toStrictEqual(STOPPED);
 
         const failed = await accept({ transportId: id("failed"), connectionId: id("failed") });
-        await store.markEnd(failed.transportId, STOPPED);
+        await store.markEnd(failed.transportId, STOPPED, 0);
         const claim = claimOf(failed, { from: { phase: "accepted", turn: undefined }, reason: FAILED });
         expect((await store.claimEnd(claim))?.end).toStrictEqual(FAILED);
       });
@@ -903,7 +908,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         ["members of a user", (name) => membersOf(userOf(name)), []],
         ["members of a hub", (name) => membersOf({ kind: "hub", hub: name }), []],
         ["forget", (name) => store.forget(groupOf(name), { connectionId: name, transportId: name }), undefined],
-        ["markEnd", (name) => store.markEnd(name, LOST), undefined],
+        ["markEnd", (name) => store.markEnd(name, LOST, 0), undefined],
         ["markLost", (name) => store.markLost(name), undefined],
         ["bury", (name) => store.bury(name, NOW), undefined],
         ["dropSession", (name) => store.dropSession(name), undefined],
@@ -956,7 +961,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           await store.take(id(name), at + 1, turnOf("holder", until));
         }
         await connect(names("marked"));
-        await store.markEnd(id("marked"), LOST);
+        await store.markEnd(id("marked"), LOST, 0);
         await connect(names("lost"));
         await store.markLost(id("lost"));
         const ending = await connect(names("ending"));
@@ -1015,8 +1020,11 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const lease = await store.beginSweep();
         const next = { ...lease, lastTick: lease.lastTick + 1 };
         expect(await store.keepSweeping(lease, next)).toBe(true);
-        expect(await store.keepSweeping(lease, next)).toBe(false);
-        expect(await store.keepSweeping(next, { ...next, lastTick: next.lastTick + 1 })).toBe(true);
+        // Written twice, as by a retry of the SDK, it is one tick.
+        expect(await store.keepSweeping(lease, next)).toBe(true);
+        const later = { ...next, lastTick: next.lastTick + 1 };
+        expect(await store.keepSweeping(lease, later)).toBe(false);
+        expect(await store.keepSweeping(next, later)).toBe(true);
       });
 
       it("is not made by keeping it", async () => {
