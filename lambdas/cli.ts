@@ -31,8 +31,6 @@ function parse(args: readonly string[]) {
 async function main(args: readonly string[]): Promise<void> {
   // Errors name the user's lines, not the bundle's.
   process.setSourceMapsEnabled(true);
-  // The SDK versions pinned here run on Node 20; what it says about later ones is nothing the user can act on.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const { values, positionals } = parse(args);
   if (values.help) return console.log(USAGE);
   const [command, file, ...others] = positionals;

@@ -53,8 +53,8 @@ export function sweepFunction(service: Service, environment: Environment) {
 }
 
 /** Turns `auth` of a service into the port. */
-export function authenticatorOf({ auth }: Service, clock: Clock): Authenticate | undefined {
-  return auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock);
+export function authenticatorOf({ auth }: Service, clock: Clock, log: Log): Authenticate | undefined {
+  return auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock, log);
 }
 
 /** @throws ConfigurationError for anything that `defineService` did not return. */
@@ -67,8 +67,9 @@ type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
 
 function admissionPorts(given: Service): CommonPorts {
   const service = checkService(given);
-  const authenticate = authenticatorOf(service, systemClock);
-  return { service, authenticate, log: jsonLog(), clock: systemClock, random: systemRandom };
+  const log = jsonLog();
+  const authenticate = authenticatorOf(service, systemClock, log);
+  return { service, authenticate, log, clock: systemClock, random: systemRandom };
 }
 
 function serverPorts(given: Service, environment: Environment): ServerPorts {

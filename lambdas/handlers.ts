@@ -23,8 +23,12 @@ import {
 
 export function connectHandler(ports: ConnectPorts) {
   return async (event: ConnectEvent): Promise<SocketResult> => {
-    const refusal = await connect(ports, toConnectRequest(event));
-    return { statusCode: refusal?.status ?? 200 };
+    const request = toConnectRequest(event);
+    const refusal = await connect(ports, request);
+    if (refusal === undefined) return { statusCode: 200 };
+    // The client of a refused socket learns no reason.
+    ports.log.info("Refused a socket.", { status: refusal.status, reason: refusal.body, hub: request.hubPath });
+    return { statusCode: refusal.status };
   };
 }
 
@@ -62,6 +66,7 @@ export function negotiateHandler(ports: NegotiatePorts) {
     const request = toNegotiateRequest(event);
     if (request === undefined) return { statusCode: 404, headers: { "content-type": "text/plain" }, body: "Not found" };
     const { status, headers, body } = await negotiate(ports, request);
+    if (status >= 400) ports.log.info("Refused to negotiate.", { status, reason: body, hub: request.hubPath });
     return { statusCode: status, headers, body };
   };
 }

@@ -25,22 +25,24 @@ export interface LocalFunctions {
 export function localFunctions(service: Service, ports: LocalPorts): LocalFunctions {
   const sweeps = new Set<Promise<void>>();
   let current = service;
+  let startSweep: () => Promise<void>;
   const functions = functionsOf(service);
 
   function functionsOf(next: Service): Functions {
-    const authenticate = authenticatorOf(next, ports.clock);
+    const authenticate = authenticatorOf(next, ports.clock, ports.log);
     const all = { ...ports, service: next, authenticate, dialect: core, random: systemRandom };
     const sweep = sweepHandler(all);
+    startSweep = () => {
+      const run = sweep().finally(() => sweeps.delete(run));
+      sweeps.add(run);
+      return run;
+    };
     return {
       connect: connectHandler(all),
       message: messageHandler(all),
       disconnect: disconnectHandler(all),
       negotiate: negotiateHandler(all),
-      sweep: () => {
-        const run = sweep().finally(() => sweeps.delete(run));
-        sweeps.add(run);
-        return run;
-      },
+      sweep: startSweep,
     };
   }
 
@@ -50,6 +52,8 @@ export function localFunctions(service: Service, ports: LocalPorts): LocalFuncti
     replaceService(next) {
       current = checkService(next);
       Object.assign(functions, functionsOf(current));
+      // The sweeper that runs knows the old service only; it goes home when a new one has begun.
+      startSweep().catch((error) => ports.log.error("The sweeper failed.", { error }));
     },
     async swept() {
       await Promise.allSettled(sweeps);

@@ -67,6 +67,8 @@ const GARBAGE_INTERVAL = 60_000;
  * const connection = new HubConnectionBuilder().withUrl(`${server.url}/chat`).build();
  */
 export async function startLocalServer(service: Service, options: LocalServerOptions = {}): Promise<LocalServer> {
+  // The SDK versions pinned here run on Node 20; what it says about later ones is nothing the user can act on.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
   const { pages: directory, dataDir, ...others } = options;
   // What fails without the database fails before it is opened.
   checkService(service);

@@ -8,7 +8,7 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from "jose";
-import type { Authenticate, Claims, Clock, JwtBearerOptions } from "../hub/index.ts";
+import type { Authenticate, Claims, Clock, JwtBearerOptions, Log } from "../hub/index.ts";
 
 const SHARED_SECRET_ALGORITHMS = ["HS256", "HS384", "HS512"];
 // Never the two lists together: a public key must not be mistaken for a shared secret.
@@ -26,7 +26,7 @@ const MAXIMUM_TOKEN_LENGTH = 10_240;
  * @throws JwksUnavailableError, `code` "jwks_unavailable", when it cannot tell: a broken identity provider must not turn
  * its users into anonymous ones.
  */
-export function jwtAuthenticator(options: JwtBearerOptions, clock: Clock): Authenticate {
+export function jwtAuthenticator(options: JwtBearerOptions, clock: Clock, log: Log): Authenticate {
   const { issuer, audience, clockTolerance = 5000 } = options;
   const checks: JWTVerifyOptions = {
     requiredClaims: ["exp"],
@@ -37,28 +37,36 @@ export function jwtAuthenticator(options: JwtBearerOptions, clock: Clock): Authe
   };
   const key = options.secret === undefined ? keySet(options.jwksUri) : sharedSecret(options.secret);
   return async ({ token }) => {
-    if (token === undefined || token.length > MAXIMUM_TOKEN_LENGTH) return null;
-    return verify(token, key, { ...checks, currentDate: new Date(clock.now()) });
+    if (token === undefined) return null;
+    if (token.length > MAXIMUM_TOKEN_LENGTH) {
+      log.info("An access token was refused.", { code: "too_long", length: token.length });
+      return null;
+    }
+    return verify(token, key, { ...checks, currentDate: new Date(clock.now()) }, log);
   };
 }
 
 type Key = CryptoKey | Uint8Array | JWTVerifyGetKey;
 
-async function verify(token: string, key: Key, checks: JWTVerifyOptions): Promise<Claims | null> {
+async function verify(token: string, key: Key, checks: JWTVerifyOptions, log: Log): Promise<Claims | null> {
   try {
     const { payload } = await jwtVerify(token, key, checks);
     return payload;
   } catch (error) {
-    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(token, error, checks);
-    if (error instanceof errors.JOSEError) return null;
+    if (error instanceof errors.JWKSMultipleMatchingKeys) return verifyWithAny(token, error, checks, log);
+    if (error instanceof errors.JOSEError) {
+      // Why, and never the token.
+      log.info("An access token was refused.", { code: error.code, reason: error.message });
+      return null;
+    }
     throw error;
   }
 }
 
 /** A token without `kid` may be signed by any key of its kind. */
-async function verifyWithAny(token: string, keys: AsyncIterable<CryptoKey>, checks: JWTVerifyOptions) {
+async function verifyWithAny(token: string, keys: AsyncIterable<CryptoKey>, checks: JWTVerifyOptions, log: Log) {
   for await (const key of keys) {
-    const claims = await verify(token, key, checks);
+    const claims = await verify(token, key, checks, log);
     if (claims !== null) return claims;
   }
   return null;

@@ -36,6 +36,8 @@ export interface Caller {
   finish(): Promise<void>;
   /** Fires `aborted` and makes every later use of `hub` throw `reason`. */
   expire(reason: Error): void;
+  /** @throws what it expired with, if it has. */
+  throwIfExpired(): void;
   /** Items as they are now, as JSON by key. */
   items(): Session["items"];
 }
@@ -110,6 +112,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
     expire(reason) {
       expired = reason;
       aborted.abort(reason);
+    },
+    throwIfExpired() {
+      if (expired !== undefined) throw expired;
     },
     items: () => saved,
   };

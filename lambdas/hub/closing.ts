@@ -14,7 +14,7 @@ export interface ClosingPorts {
 }
 
 /** How long the sweeper leaves a mark to the one who made it: time to post the goodbye, with retries. Milliseconds. */
-const GOODBYE_TIME = 5_000;
+export const GOODBYE_TIME = 5_000;
 
 export interface Closing {
   readonly transportId: string;
@@ -35,31 +35,31 @@ export async function closeMarked(ports: ClosingPorts, closing: Closing): Promis
 
 /** For a function that failed over a frame: what was asked for may be half done, and nothing more will come. */
 export async function closeBroken(ports: ClosingPorts & { readonly log: Log }, transportId: string): Promise<void> {
-  const record = ports.dialect.encode({
-    kind: "close",
-    error: "Connection closed with an error.",
-    allowReconnect: true,
-  });
+  const error = "Connection closed with an error.";
+  let record = ports.dialect.encode({ kind: "close", error, allowReconnect: true });
   try {
     const reason = { stopCalled: false, code: "server_error" } as const;
     const marked = await ports.store.markEnd(transportId, reason, ports.clock.now() + GOODBYE_TIME);
     if (marked === undefined) return;
-  } catch (error) {
+    // Before the handshake's reply, its error is all that a client understands.
+    if (marked.phase === "accepted") record = ports.dialect.handshakeReply(error);
+  } catch (cause) {
     // Most likely what failed the frame. Its client is told all the same; the ending then looks like its own.
-    ports.log.error("A connection could not be marked to end.", { error, transportId });
+    ports.log.error("A connection could not be marked to end.", { error: cause, transportId });
   }
   await sayGoodbye(ports, transportId, record);
 }
 
 /**
  * Says goodbye, then closes: the client learns the reason, and whether to come back, from the message alone. Takes no
- * longer than the time for it, whatever the gateway does.
+ * longer than `limit`, whatever the gateway does.
  */
 export async function sayGoodbye(
   { transports, clock }: Pick<ClosingPorts, "transports" | "clock">,
   transportId: string,
   record: string | undefined,
   post = (text: string): Promise<PostOutcome> => transports.post(transportId, text),
+  limit = GOODBYE_TIME,
 ): Promise<void> {
   const said = new AbortController();
   const goodbye = async (): Promise<void> => {
@@ -67,5 +67,5 @@ export async function sayGoodbye(
     await transports.close(transportId);
     said.abort();
   };
-  await Promise.race([goodbye(), clock.sleep(GOODBYE_TIME, said.signal)]);
+  await Promise.race([goodbye(), clock.sleep(limit, said.signal)]);
 }

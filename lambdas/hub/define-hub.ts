@@ -95,9 +95,25 @@ export function defineHub<Client extends ClientInterface<Client>>(): <Args, Meth
   } & HubEvents<Client>,
 ) => HubDefinition<Client, Methods> {
   return (definition) => {
+    checkKeys("defineHub", definition, ["methods", "authorize", "onConnected", "onDisconnected"]);
+    checkAuthorize(definition.authorize);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;
   };
+}
+
+/** A misspelt `authorize` would open what it is meant to close. */
+function checkKeys(what: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new TypeError(`${what} does not know '${unknown}'. It takes ${known.join(", ")}.`);
+}
+
+function checkAuthorize(authorize: unknown): void {
+  if (authorize === undefined || authorize === true) return;
+  const roles = (authorize as { roles?: unknown } | null)?.roles;
+  if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return;
+  throw new TypeError('`authorize` of a hub must be true or { roles: ["Admin", …] }.');
 }
 
 function checkMethods(methods: Readonly<Record<string, unknown>>): void {
@@ -124,6 +140,7 @@ function checkMethod(name: string, method: unknown): void {
   if (/Generator/.test(Object.prototype.toString.call(handler))) {
     throw new TypeError(`Hub method '${name}' is a generator. Streaming methods are not supported yet.`);
   }
+  if (typeof method === "object" && method !== null) checkKeys(`Hub method '${name}'`, method, ["args", "handler"]);
   const args = typeof method === "function" ? [] : (method as { args?: unknown }).args;
   if (!Array.isArray(args) || args.some((schema) => !isSchema(schema))) {
     throw new TypeError(

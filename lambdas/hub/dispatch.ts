@@ -50,6 +50,8 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
   const progress = { bound: false };
   const run = await runLimited(ports.clock, limit, caller, async () => {
     const args = await bind(method, invocation.args);
+    // A schema may take its time, and the client has its error by then.
+    caller.throwIfExpired();
     progress.bound = true;
     const refusal = refuse(name, invocation);
     return refusal ?? method.handler.call(hub.definition.methods, caller.hub, ...args);

@@ -5,7 +5,7 @@
 
 import type { ServerMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
-import { sayGoodbye } from "./closing.ts";
+import { GOODBYE_TIME, sayGoodbye } from "./closing.ts";
 import { DisconnectError } from "./define-hub.ts";
 import { runLimited } from "./run-limited.ts";
 import {
@@ -77,11 +77,18 @@ function timeLeft({ clock }: CallerPorts, { stopAt }: EndRequest): number {
   return stopAt === undefined ? RUN_LIMIT : Math.min(RUN_LIMIT, stopAt - clock.now());
 }
 
-async function leaveEnding(ports: CallerPorts, { transportId, reason, from, goodbye }: EndRequest): Promise<true> {
-  await ports.store.markEnd(transportId, noted(reason), ports.clock.now());
+/** What a function has behind the time for the author's code. Milliseconds. */
+const TIME_BEHIND = 2_000;
+
+async function leaveEnding(ports: CallerPorts, request: EndRequest): Promise<true> {
+  const { transportId, reason, from, goodbye } = request;
+  const now = ports.clock.now();
+  await ports.store.markEnd(transportId, noted(reason), goodbye === undefined ? now : now + GOODBYE_TIME);
   // A turn that is let go of while connecting is a dead one to the sweeper.
   if (from.phase === "accepted" && from.turn !== undefined) await ports.store.abandon(transportId, from.turn.holder);
-  if (goodbye !== undefined) await sayGoodbye(ports, transportId, toText(ports, goodbye));
+  if (goodbye === undefined) return true;
+  const limit = Math.min(GOODBYE_TIME, Math.max(0, timeLeft(ports, request)) + TIME_BEHIND);
+  await sayGoodbye(ports, transportId, toText(ports, goodbye), undefined, limit);
   return true;
 }
 

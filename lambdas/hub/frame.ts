@@ -23,7 +23,7 @@ export async function runFrame(
 
 /** Answers for a frame that will not be run any more. */
 export function failFrame(ports: CallerPorts, context: FrameContext, frame: ParsedFrame): void {
-  ports.log.warn("A frame waited too long for its turn.", { connectionId: context.state.connectionId });
+  ports.log.warn("A frame that waited for its turn will not be run.", { connectionId: context.state.connectionId });
   for (const message of frame.messages) {
     if (message.kind === "invocation" || message.kind === "streamInvocation") failInvocation(ports, context, message);
   }

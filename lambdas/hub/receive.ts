@@ -32,7 +32,12 @@ export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   if (state === undefined || session === undefined) return refuse(ports, frame.transportId);
   if (state.turn?.holder !== turn.holder) {
     await Promise.all([
-      waitForTurn(ports, state, { key: waitingKey(frame, messages), text: frame.text, receivedAt: frame.receivedAt }),
+      waitForTurn(
+        ports,
+        state,
+        { key: waitingKey(frame, messages), text: frame.text, receivedAt: frame.receivedAt },
+        startedAt,
+      ),
       pingIfDue(ports, state, startedAt),
     ]);
     return;

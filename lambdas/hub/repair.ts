@@ -66,7 +66,7 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
   } else if (isSilent(deadline, lease)) {
     await endSilent(ports, state);
   } else if ((state.turn !== undefined || state.waiting > 0) && isFree(state.turn, lease.lastTick)) {
-    await takeOver(ports, state);
+    await takeOver(ports, state, ports.clock.now());
   } else if (state.rotateAt < lease.lastTick) {
     await endConnection(ports, {
       transportId,

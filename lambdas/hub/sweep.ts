@@ -53,43 +53,44 @@ async function tick(ports: CallerPorts, repairs: Repairs, lease: SweeperLease): 
 /** Repairs run beside the ticks, so that slow code of the author's holds no other connection up. */
 class Repairs {
   readonly #ports: CallerPorts;
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #known = new Set<string>();
+  readonly #running = new Set<Promise<void>>();
   readonly #queue: (() => Promise<void>)[] = [];
-  #active = 0;
 
   constructor(ports: CallerPorts) {
     this.#ports = ports;
   }
 
   add(transport: TransportState, lease: SweeperLease): void {
-    if (this.#running.has(transport.transportId)) return;
-    const done = new Promise<void>((resolve) => {
-      this.#queue.push(async () => {
-        try {
-          await repair(this.#ports, transport, lease);
-        } catch (error) {
-          this.#ports.log.error("The sweeper failed on one connection; the next tick tries again.", { error });
-        }
-        this.#running.delete(transport.transportId);
-        resolve();
-      });
-    });
-    this.#running.set(transport.transportId, done);
+    if (this.#known.has(transport.transportId)) return;
+    this.#known.add(transport.transportId);
+    this.#queue.push(() => this.#repair(transport, lease));
     this.#next();
   }
 
+  /** What has not begun is left to the next sweeper. */
   async settled(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running.values());
+    this.#queue.splice(0);
+    await Promise.all(this.#running);
+  }
+
+  async #repair(transport: TransportState, lease: SweeperLease): Promise<void> {
+    try {
+      await repair(this.#ports, transport, lease);
+    } catch (error) {
+      this.#ports.log.error("The sweeper failed on one connection; the next tick tries again.", { error });
+    }
+    this.#known.delete(transport.transportId);
   }
 
   #next(): void {
-    if (this.#active >= REPAIRS_AT_ONCE) return;
+    if (this.#running.size >= REPAIRS_AT_ONCE) return;
     const job = this.#queue.shift();
     if (job === undefined) return;
-    this.#active += 1;
-    void job().then(() => {
-      this.#active -= 1;
+    const running = job().then(() => {
+      this.#running.delete(running);
       this.#next();
     });
+    this.#running.add(running);
   }
 }

@@ -36,23 +36,30 @@ export function openContext(
 }
 
 /** Puts the frame where the holder finds it. If the holder is dead by then, takes its place. */
-export async function waitForTurn(ports: CallerPorts, state: TransportState, frame: WaitingFrame): Promise<void> {
+export async function waitForTurn(
+  ports: CallerPorts,
+  state: TransportState,
+  frame: WaitingFrame,
+  startedAt: number,
+): Promise<void> {
   await ports.store.enqueue(state.connectionId, frame);
   const counted = await ports.store.count(state.transportId);
   if (counted === undefined) {
     await ports.store.claimFrame(state.connectionId, frame.key);
     return;
   }
-  if (counted.phase === "open" && isFree(counted.turn, ports.clock.now())) await takeOver(ports, counted);
+  if (counted.phase === "open" && isFree(counted.turn, ports.clock.now())) await takeOver(ports, counted, startedAt);
 }
 
 export function isFree(turn: Turn | undefined, now: number): boolean {
   return turn === undefined || turn.until < now;
 }
 
-/** Takes the turn of a dead holder, answers for the invocations that died with it, and runs what waits. */
-export async function takeOver(ports: CallerPorts, state: TransportState): Promise<void> {
-  const startedAt = ports.clock.now();
+/**
+ * Takes the turn of a dead holder, for a function that began at `startedAt`; answers for the invocations that died with it, and
+ * runs what waits.
+ */
+export async function takeOver(ports: CallerPorts, state: TransportState, startedAt: number): Promise<void> {
   const turn = newTurn(ports, []);
   if (!(await ports.store.steal(state.transportId, turn, state.turn))) return;
   const session = await ports.store.session(state.transportId);
@@ -84,9 +91,11 @@ export async function drain(
     known = state.waiting;
     for (const frame of await ports.store.waiting(state.connectionId)) {
       if (ports.clock.now() - startedAt > DRAIN_LIMIT) return ports.store.abandon(transportId, turn.holder);
-      if (!(await ports.store.claimFrame(state.connectionId, frame.key))) continue;
+      const claimed = await ports.store.claimFrame(state.connectionId, frame.key);
       const parsed = ports.dialect.parse(frame.text);
-      if (ports.clock.now() - frame.receivedAt > FRAME_AGE) failFrame(ports, context, parsed);
+      // Nobody else takes frames while the turn is held: one that is gone was claimed by a first try, whose answer the
+      // SDK did not get, and which did not run.
+      if (!claimed || ports.clock.now() - frame.receivedAt > FRAME_AGE) failFrame(ports, context, parsed);
       else if ((await runFrame(ports, context, parsed)) === "ended") return;
     }
   }

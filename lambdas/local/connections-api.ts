@@ -1,7 +1,7 @@
 // `@connections`: posts to transports, looks at them, ends them. One code path for HTTP and in-process requests.
 
 import { API_GATEWAY } from "../apigateway/index.ts";
-import type { FaultSwitches } from "./faults.ts";
+import type { FaultSwitches } from "./fault-switches.ts";
 import type { ServiceRequest, ServiceResponse } from "./in-process-handler.ts";
 import { decodePath } from "./requests.ts";
 import type { Transport } from "./transport.ts";

@@ -103,7 +103,13 @@ export async function openEmbeddedDynamoDB({ dataDir }: EmbeddedDynamoDBOptions 
 }
 
 async function openStore(dataDir: string | undefined): Promise<Store> {
-  if (dataDir !== undefined) await mkdir(dataDir, { recursive: true });
+  if (dataDir !== undefined) {
+    await mkdir(dataDir, { recursive: true }).catch((error) => {
+      throw new TypeError(`'${dataDir}' cannot be used as a data directory. Name a directory, or one to create.`, {
+        cause: error,
+      });
+    });
+  }
   const store = db.create({ path: dataDir, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   try {
     await store.db.open();

@@ -5,7 +5,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream";
 import type { Clock, Log } from "../hub/index.ts";
 import { connectionsApi } from "./connections-api.ts";
-import { FaultSwitches, type Faults } from "./faults.ts";
+import { FaultSwitches } from "./fault-switches.ts";
+import type { Faults } from "./faults.ts";
 import { answerText, type Pages, serveRequests } from "./front.ts";
 import type { Functions } from "./functions.ts";
 import { httpApi } from "./http-api.ts";

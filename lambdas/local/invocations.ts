@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { API_GATEWAY, type FunctionContext } from "../apigateway/index.ts";
 import type { Clock, Log } from "../hub/index.ts";
-import type { FaultSwitches } from "./faults.ts";
+import type { FaultSwitches } from "./fault-switches.ts";
 import type { FunctionName, Functions } from "./functions.ts";
 
 /** The sweeper's limit is its Lambda time-out; the others have API Gateway waiting. */

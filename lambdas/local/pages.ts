@@ -1,6 +1,6 @@
 // The pages beside a service: a directory of static files, whose scripts may be written in TypeScript.
 
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 import { type BuildFailure, build, formatMessages } from "esbuild";
@@ -30,9 +30,12 @@ const CONTENT_TYPES: ReadonlyMap<string, string> = new Map([
  * Finds the page for the path of a URL: `/` is index.html, and `/x.js` is bundled from x.ts if there is no x.js.
  * Undefined for anything outside of `directory`, for names with a leading dot, and for links to either.
  *
- * @throws Error if there is no such directory.
+ * @throws TypeError if there is no such directory.
  */
 export function pages(directory: string): (path: string) => Promise<Page | undefined> {
+  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new TypeError(`There is no directory '${directory}' to serve pages from.`);
+  }
   const root = realpathSync(directory);
   return async (path) => {
     const name = fileName(path);

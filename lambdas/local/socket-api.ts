@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { API_GATEWAY, type SocketResult } from "../apigateway/index.ts";
 import type { Clock, Log } from "../hub/index.ts";
-import type { FaultSwitches } from "./faults.ts";
+import type { FaultSwitches } from "./fault-switches.ts";
 import type { Invocations, Outcome } from "./invocations.ts";
 import { connectEvent, disconnectEvent, messageEvent, type Peer, peerOf } from "./socket-events.ts";
 import { CONNECTION_LOST, type Ending, Transport } from "./transport.ts";

@@ -5,14 +5,24 @@ import fc from "fast-check";
 import { base64url, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { jwtAuthenticator } from "../../lambdas/auth/index.ts";
-import type { AuthRequest, JwtBearerOptions } from "../../lambdas/hub/index.ts";
+import type { AuthRequest, JwtBearerOptions, LogFields } from "../../lambdas/hub/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { recordingLog } from "../hub/recording-log.ts";
 
 const SECRET = "a shared secret of 32 characters or more";
 const ISSUER = "https://id.example.com/";
 const NOW = Date.UTC(2026, 0, 1);
 const SECONDS = NOW / 1000;
+const lines: LogFields[] = [];
 const good = { sub: "ada", iss: ISSUER, aud: "chat", exp: SECONDS + 60 };
+
+it("says in the log why a token was refused, and never the token", async () => {
+  lines.splice(0);
+  const token = await hmac({ ...good, exp: SECONDS - 60 });
+  expect(await claimsOf({ secret: SECRET }, token)).toBeNull();
+  expect(lines).toMatchObject([{ message: "An access token was refused.", code: "ERR_JWT_EXPIRED" }]);
+  expect(JSON.stringify(lines)).not.toContain(token.split(".")[1]);
+});
 
 describe("a token signed with the shared secret", () => {
   const options: JwtBearerOptions = { secret: SECRET, issuer: ISSUER, audience: "chat" };
@@ -67,7 +77,7 @@ describe("a token signed with the shared secret", () => {
 
   it("is judged by the clock it was given", async () => {
     const clock = new FakeClock(NOW);
-    const authenticate = jwtAuthenticator({ secret: SECRET, clockTolerance: 0 }, clock);
+    const authenticate = jwtAuthenticator({ secret: SECRET, clockTolerance: 0 }, clock, recordingLog(lines));
     const token = await hmac(good);
     await clock.advance(59_999);
     expect(await authenticate(request(token))).toStrictEqual(good);
@@ -100,7 +110,7 @@ describe("a token signed with the shared secret", () => {
   });
 
   it("is answered for any text without throwing (property)", async () => {
-    const authenticate = jwtAuthenticator(options, new FakeClock(NOW));
+    const authenticate = jwtAuthenticator(options, new FakeClock(NOW), recordingLog(lines));
     const json = fc.oneof(
       fc.json(),
       fc
@@ -168,7 +178,7 @@ describe("a token signed with a key of a key set", () => {
   });
 
   it("is told by garbage and forbidden algorithms without asking the provider", async () => {
-    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW));
+    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW), recordingLog(lines));
     const before = provider.requests();
     for (const token of ["garbage", "a.b.c", new UnsecuredJWT(good).encode(), await hmac(good)]) {
       expect(await authenticate(request(token))).toBeNull();
@@ -179,7 +189,7 @@ describe("a token signed with a key of a key set", () => {
   it("asks the provider once for many tokens", async () => {
     const pair = await keyPair("ES256", "key-1");
     provider.publish(pair.jwk);
-    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW));
+    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW), recordingLog(lines));
     const before = provider.requests();
     const token = await pair.sign(good);
     const answers = await Promise.all(Array.from({ length: 20 }, () => authenticate(request(token))));
@@ -191,7 +201,7 @@ describe("a token signed with a key of a key set", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: NOW });
     const [old, fresh] = [await keyPair("ES256", "old"), await keyPair("ES256", "fresh")];
     provider.publish(old.jwk);
-    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW));
+    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW), recordingLog(lines));
     expect(await authenticate(request(await old.sign(good)))).toStrictEqual(good);
 
     provider.publish(fresh.jwk);
@@ -204,7 +214,7 @@ describe("a token signed with a key of a key set", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: NOW });
     const [known, unknown] = [await keyPair("ES256", "known"), await keyPair("ES256", "unknown")];
     provider.publish(known.jwk);
-    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW));
+    const authenticate = jwtAuthenticator(provider.options(), new FakeClock(NOW), recordingLog(lines));
     await authenticate(request(await known.sign(good)));
     vi.setSystemTime(NOW + 31_000);
     const before = provider.requests();
@@ -247,7 +257,7 @@ describe("a token signed with a key of a key set", () => {
     await late.listen();
     const pair = await keyPair("ES256", "key-1");
     late.publish(pair.jwk);
-    const authenticate = jwtAuthenticator(late.options(), new FakeClock(NOW));
+    const authenticate = jwtAuthenticator(late.options(), new FakeClock(NOW), recordingLog(lines));
     const port = await late.close();
     await expect(authenticate(request(await pair.sign(good)))).rejects.toMatchObject({
       code: "jwks_unavailable",
@@ -264,7 +274,7 @@ function request(token: string | undefined): AuthRequest {
 }
 
 const claimsOf = async (options: JwtBearerOptions, token: string | undefined) =>
-  jwtAuthenticator(options, new FakeClock(NOW))(request(token));
+  jwtAuthenticator(options, new FakeClock(NOW), recordingLog(lines))(request(token));
 
 const encoded = (payload: unknown) => base64url.encode(JSON.stringify(payload));
 

@@ -40,6 +40,23 @@ describe("defineHub", () => {
     },
   );
 
+  it.each<[object, string]>([
+    [{ authorise: true }, "defineHub does not know 'authorise'."],
+    [{ onDisconected() {} }, "defineHub does not know 'onDisconected'."],
+    [{ authorize: { roles: "Admin" } }, "`authorize` of a hub must be true or { roles"],
+    [{ authorize: false }, "`authorize` of a hub must be true or { roles"],
+    [{ authorize: {} }, "`authorize` of a hub must be true or { roles"],
+  ])("refuses %j, which would leave a hub open or silent", (part, message) => {
+    expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);
+  });
+
+  it("refuses what a method does not know, such as `authorize`, which is not there yet", () => {
+    const method = { args: [], authorize: true, handler() {} };
+    expect(() => defineAnything({ methods: { secret: method } })).toThrow(
+      "Hub method 'secret' does not know 'authorize'. It takes args, handler.",
+    );
+  });
+
   it("refuses methods that differ in case only", () => {
     expect(() => defineAnything({ methods: { send() {}, Send() {} } })).toThrow(
       new TypeError("Duplicate definitions of 'send' and 'Send'. Hub methods are found in any case; rename one."),

@@ -22,6 +22,16 @@ const TRANSPORT = "transport";
 const neverSettles = {
   "~standard": { version: 1, vendor: "test", validate: () => new Promise<never>(() => {}) },
 } as const;
+const settlesLate = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: async (value: unknown) => {
+      await clock.sleep(26_000);
+      return { value };
+    },
+  },
+} as const;
 
 let clock: FakeClock;
 let events: string[];
@@ -42,6 +52,7 @@ const chat = defineHub()({
       await clock.sleep(milliseconds);
     },
     checked: { args: [neverSettles], handler: () => void events.push("checked") },
+    late: { args: [settlesLate], handler: () => void events.push("late") },
     abort: (hub) => hub.abort(),
   },
   onConnected: (hub) => connected(hub),
@@ -73,7 +84,7 @@ function portsWith(hubs: Readonly<Record<string, AnyHubDefinition>> = { chat }):
   };
 }
 
-async function open(ports: ServerPorts): Promise<void> {
+async function accept(ports: ServerPorts): Promise<void> {
   const session = {
     userIdentifier: undefined,
     user: { isAuthenticated: false, name: undefined, roles: [], claims: {} },
@@ -82,6 +93,10 @@ async function open(ports: ServerPorts): Promise<void> {
   };
   const times = { deadline: clock.now() + 15_000, rotateAt: clock.now() + 7_000_000 };
   await ports.store.accept({ transportId: TRANSPORT, connectionId: "connection", hub: "chat", session, ...times });
+}
+
+async function open(ports: ServerPorts): Promise<void> {
+  await accept(ports);
   await frame(ports, '{"protocol":"json","version":1}');
   events.splice(0);
 }
@@ -136,6 +151,33 @@ describe("a method", () => {
     expect(events).toEqual([`< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
   });
 
+  it("does not start when its schemas settle after its client was told of the end", async () => {
+    const ports = portsWith();
+    await open(ports);
+    const running = frame(ports, invoke(1, "late", 1));
+    await advance(25_000);
+    await running;
+    await advance(2_000);
+    const error = "Failed to invoke 'late' due to an error on the server.";
+    expect(events).toEqual([`< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
+  });
+
+  it("whose frame is gone when its turn comes is answered with an error", async () => {
+    const ports = portsWith();
+    await open(ports);
+    // A delete that happened, and whose answer was lost: the SDK asks again and finds nothing.
+    const store = {
+      ...ports.store,
+      claimFrame: async (id: string, key: string) => !(await ports.store.claimFrame(id, key)),
+    };
+    const running = frame({ ...ports, store }, invoke(1, "work", 5));
+    await settled();
+    await frame(ports, invoke(2, "work", 6));
+    await advance(5);
+    await running;
+    expect(events).toEqual(["work 5", expect.stringContaining('"invocationId":"1"'), failed(2, "work")]);
+  });
+
   it("that waits is left to the next function when its holder is ten seconds old", async () => {
     const ports = portsWith();
     await open(ports);
@@ -164,7 +206,9 @@ describe("a method", () => {
     expect(events).toContain(failed(2, "work"));
     expect(events).not.toContain("work 5");
     expect(events).toContain("work 0");
-    expect(lines).toContainEqual(expect.objectContaining({ message: "A frame waited too long for its turn." }));
+    expect(lines).toContainEqual(
+      expect.objectContaining({ message: "A frame that waited for its turn will not be run." }),
+    );
   });
 });
 
@@ -211,6 +255,28 @@ describe("an ending", () => {
     slow.release();
     await closing;
     expect(events.slice(0, 2)).toEqual(['< {"type":7}', "closed"]);
+  });
+
+  it("that is left to others still says goodbye before its socket is closed", async () => {
+    const ports = portsWith();
+    await open(ports);
+    const slow = delayPosts(ports);
+    const running = frame(slow.ports, invoke(1, "work", 20_000), '{"type":7}');
+    await advance(20_000);
+    const sweeping = sweep(ports);
+    await advance(100);
+    expect(events).toEqual(["work 20000"]);
+    slow.release();
+    await running;
+    expect(events.slice(-2)).toEqual(['< {"type":7}', "closed"]);
+    await end(ports, sweeping);
+  });
+
+  it("before the handshake's reply is told as the handshake's error", async () => {
+    const ports = portsWith();
+    await accept(ports);
+    await closeBroken(ports, TRANSPORT);
+    expect(events).toEqual(['< {"error":"Connection closed with an error."}', "closed"]);
   });
 
   it("is not the sweeper's before the goodbye has had its time", async () => {

@@ -55,16 +55,18 @@ describe("a checked method", () => {
   });
 
   it("is refused with a property that means nothing, a schema that is none, or a handler that asks for more", () => {
-    defineHub()({
-      methods: {
-        misspelt: {
-          args: [z.string()],
-          handler: () => undefined,
-          // @ts-expect-error: `authorise` is no option of a method
-          authorise: true,
+    refusedAtRunTimeToo(() =>
+      defineHub()({
+        methods: {
+          misspelt: {
+            args: [z.string()],
+            handler: () => undefined,
+            // @ts-expect-error: `authorise` is no option of a method
+            authorise: true,
+          },
         },
-      },
-    });
+      }),
+    );
     refusedAtRunTimeToo(() =>
       // @ts-expect-error: a constructor is no schema
       defineHub()({ methods: { wrong: { args: [String], handler: () => undefined } } }),

@@ -1,0 +1,146 @@
+import { API_GATEWAY } from "../apigateway/index.ts";
+import type { Faults, PostFailure, SocketLifetime } from "./faults.ts";
+import type { FunctionName } from "./functions.ts";
+import type { Transport } from "./transport.ts";
+
+const PLATFORM_LIFETIME: SocketLifetime = {
+  connectionDuration: API_GATEWAY.connectionDuration,
+  idleTimeout: API_GATEWAY.idleTimeout,
+};
+
+/** A fault with a value that strikes a number of times. */
+class Strikes<Value> {
+  #armed: { readonly value: Value; times: number } | undefined;
+
+  arm(value: Value, times = Number.POSITIVE_INFINITY): void {
+    this.#armed = { value, times };
+  }
+
+  /** The fault's value if it strikes now. */
+  take(): Value | undefined {
+    if (this.#armed === undefined || this.#armed.times <= 0) return undefined;
+    this.#armed.times -= 1;
+    return this.#armed.value;
+  }
+}
+
+/** The switches as the gateway sees them: it asks at each point where AWS may fail. */
+export class FaultSwitches implements Faults {
+  readonly #transports: ReadonlyMap<string, Transport>;
+  /** Kept apart from the open transports: one that ends while half-open still holds a client that must be told. */
+  readonly #halfOpen = new Map<string, Transport>();
+  #dropped = new Strikes<true>();
+  #duplicated = new Strikes<true>();
+  #disconnectDelay = new Strikes<number>();
+  #messageDelay = new Strikes<number>();
+  #thrown = new Map<FunctionName, Strikes<true>>();
+  #postFailures: { readonly transportId: string | undefined; readonly strikes: Strikes<number> }[] = [];
+  #lifetime = PLATFORM_LIFETIME;
+
+  constructor(transports: ReadonlyMap<string, Transport>) {
+    this.#transports = transports;
+  }
+
+  dropDisconnects(times?: number): void {
+    this.#dropped.arm(true, times);
+  }
+
+  duplicateDisconnects(times?: number): void {
+    this.#duplicated.arm(true, times);
+  }
+
+  delayDisconnects(milliseconds: number, times?: number): void {
+    this.#disconnectDelay.arm(milliseconds, times);
+  }
+
+  delayMessages(milliseconds: number, times?: number): void {
+    this.#messageDelay.arm(milliseconds, times);
+  }
+
+  halfOpen(transportId: string): void {
+    const transport = this.#open(transportId);
+    this.#halfOpen.set(transportId, transport);
+    transport.halfOpen();
+  }
+
+  release(transportId: string): void {
+    const transport = this.#halfOpen.get(transportId);
+    this.#halfOpen.delete(transportId);
+    transport?.release();
+  }
+
+  cut(transportId: string): void {
+    this.#open(transportId).cut();
+    this.#halfOpen.delete(transportId);
+  }
+
+  failPosts({ statusCode, times, transportId }: PostFailure): void {
+    const strikes = new Strikes<number>();
+    strikes.arm(statusCode, times);
+    this.#postFailures.push({ transportId, strikes });
+  }
+
+  throwIn(name: FunctionName, times?: number): void {
+    const strikes = new Strikes<true>();
+    strikes.arm(true, times);
+    this.#thrown.set(name, strikes);
+  }
+
+  limitLifetime(lifetime: Partial<SocketLifetime>): void {
+    this.#setLifetime({ ...this.#lifetime, ...lifetime });
+  }
+
+  reset(): void {
+    this.#dropped = new Strikes();
+    this.#duplicated = new Strikes();
+    this.#disconnectDelay = new Strikes();
+    this.#messageDelay = new Strikes();
+    this.#thrown = new Map();
+    this.#postFailures = [];
+    this.#setLifetime(PLATFORM_LIFETIME);
+    for (const transportId of [...this.#halfOpen.keys()]) this.release(transportId);
+  }
+
+  /** How often one `$disconnect` event arrives, and how late. */
+  strikeDisconnect(): { readonly copies: 0 | 1 | 2; readonly delay: number } {
+    if (this.#dropped.take()) return { copies: 0, delay: 0 };
+    return { copies: this.#duplicated.take() ? 2 : 1, delay: this.#disconnectDelay.take() ?? 0 };
+  }
+
+  /** How late a message's function starts. */
+  strikeMessage(): number {
+    return this.#messageDelay.take() ?? 0;
+  }
+
+  /** The status a post to this transport fails with, if it fails. */
+  strikePost(transportId: string): number | undefined {
+    for (const failure of this.#postFailures) {
+      if (failure.transportId !== undefined && failure.transportId !== transportId) continue;
+      const statusCode = failure.strikes.take();
+      if (statusCode !== undefined) return statusCode;
+    }
+    return undefined;
+  }
+
+  /** @throws if this invocation is to fail. */
+  strikeFunction(name: FunctionName): void {
+    if (this.#thrown.get(name)?.take()) throw new Error(`The fault switch throwIn("${name}") is on.`);
+  }
+
+  get lifetime(): SocketLifetime {
+    return this.#lifetime;
+  }
+
+  #setLifetime(lifetime: SocketLifetime): void {
+    this.#lifetime = lifetime;
+    for (const transport of this.#transports.values()) transport.lifetimeChanged();
+  }
+
+  #open(transportId: string): Transport {
+    const transport = this.#transports.get(transportId);
+    if (transport === undefined) {
+      throw new TypeError(`There is no open transport "${transportId}". Take an id from gateway.transports().`);
+    }
+    return transport;
+  }
+}
