@@ -2,13 +2,9 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import { API_GATEWAY } from "../apigateway/index.ts";
 import type { ConnectionsApi } from "./connections-api.ts";
 import type { HttpApi } from "./http-api.ts";
+import type { Pages } from "./pages.ts";
 import { readBody } from "./requests.ts";
 import { type IsHub, routeRequest } from "./routes.ts";
-
-/** A page by its path, unescaped; undefined if there is none. */
-export type Pages = (
-  path: string,
-) => Promise<{ readonly contentType: string; readonly body: Buffer | string } | undefined>;
 
 interface Services {
   readonly isHub: IsHub;

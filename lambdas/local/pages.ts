@@ -5,10 +5,13 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 import { type BuildFailure, build, formatMessages } from "esbuild";
 
-export interface Page {
+interface Page {
   readonly contentType: string;
   readonly body: Buffer | string;
 }
+
+/** A page by the path of its URL, unescaped; undefined if there is none. */
+export type Pages = (path: string) => Promise<Page | undefined>;
 
 /** What pages are made of. Whatever else lies in the directory, TypeScript too, is not served. */
 const CONTENT_TYPES: ReadonlyMap<string, string> = new Map([
@@ -32,7 +35,7 @@ const CONTENT_TYPES: ReadonlyMap<string, string> = new Map([
  *
  * @throws TypeError if there is no such directory.
  */
-export function pages(directory: string): (path: string) => Promise<Page | undefined> {
+export function pages(directory: string): Pages {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
     throw new TypeError(`There is no directory '${directory}' to serve pages from.`);
   }
