@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { jwtAuthenticator } from "../../lambdas/auth/index.ts";
 import type { AuthRequest, JwtBearerOptions, LogFields } from "../../lambdas/hub/index.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { recordingLog } from "../hub/recording-log.ts";
+import { recordingLog } from "../recording-log.ts";
 
 const SECRET = "a shared secret of 32 characters or more";
 const ISSUER = "https://id.example.com/";

@@ -10,8 +10,8 @@ import { dynamoDBStore } from "../../lambdas/aws/index.ts";
 import { type LogFields, sweep } from "../../lambdas/hub/index.ts";
 import { systemRandom } from "../../lambdas/system.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { recordingLog } from "../hub/recording-log.ts";
 import { Arrivals } from "../local/local-gateway.ts";
+import { recordingLog } from "../recording-log.ts";
 import { BareClient } from "./bare-client.ts";
 import { TableWatch } from "./table-watch.ts";
 

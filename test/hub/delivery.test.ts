@@ -3,8 +3,8 @@ import { openChannel } from "../../lambdas/hub/channel.ts";
 import { createDelivery } from "../../lambdas/hub/delivery.ts";
 import type { Audience, LogFields, PostOutcome, Session, Store, Transports } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
+import { recordingLog } from "../recording-log.ts";
 import { memoryTable } from "../suites/memory-store.ts";
-import { recordingLog } from "./recording-log.ts";
 
 const HUB: Audience = { kind: "hub", hub: "chat" };
 const HELLO = { kind: "invocation", target: "hello", args: [] } as const;

@@ -4,8 +4,8 @@ import { defineHub, defineService, type ServiceOptions } from "signalr-lambda";
 import { connectionTokens } from "../../lambdas/auth/index.ts";
 import type { Authenticate, ClientRequest, LogFields } from "../../lambdas/hub/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { recordingLog } from "../recording-log.ts";
 import { memoryTable } from "../suites/memory-store.ts";
-import { recordingLog } from "./recording-log.ts";
 
 const hubs = {
   chat: defineHub()({ methods: {} }),

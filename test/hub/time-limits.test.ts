@@ -15,8 +15,8 @@ import {
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { recordingLog } from "../recording-log.ts";
 import { memoryTable } from "../suites/memory-store.ts";
-import { recordingLog } from "./recording-log.ts";
 
 const TRANSPORT = "transport";
 const neverSettles = {

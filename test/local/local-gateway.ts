@@ -11,9 +11,9 @@ import type {
   MessageEvent,
   ScheduledEvent,
 } from "../../lambdas/apigateway/index.ts";
-import type { Log, LogFields } from "../../lambdas/hub/index.ts";
 import { type Functions, type GatewayOptions, startGateway } from "../../lambdas/local/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { type Line, recordingLog } from "../recording-log.ts";
 
 /** Values that arrive, each taken once and in order. */
 export class Arrivals<Value> {
@@ -36,11 +36,6 @@ export class Arrivals<Value> {
 interface Invocation<Event> {
   readonly event: Event;
   readonly context: FunctionContext;
-}
-
-export interface Line extends LogFields {
-  readonly level: string;
-  readonly message: string;
 }
 
 export async function openGateway({
@@ -169,16 +164,3 @@ export const UPGRADE = [
   "Sec-WebSocket-Version: 13",
   "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
 ];
-
-function recordingLog(lines: Line[], bound: LogFields = {}): Log {
-  const write = (level: string) => (message: string, fields?: LogFields) => {
-    lines.push({ ...bound, ...fields, level, message });
-  };
-  return {
-    debug: write("debug"),
-    info: write("info"),
-    warn: write("warn"),
-    error: write("error"),
-    with: (fields) => recordingLog(lines, { ...bound, ...fields }),
-  };
-}
