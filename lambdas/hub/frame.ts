@@ -2,41 +2,43 @@
 
 import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
-import { type DispatchContext, dispatch, failInvocation } from "./dispatch.ts";
-import { endConnection } from "./ending.ts";
-
-export type FrameContext = DispatchContext;
+import { type DispatchContext, dispatch, failInvocation, type Invocation } from "./dispatch.ts";
+import { endConnection, type Goodbye } from "./ending.ts";
+import type { EndReason } from "./store.ts";
 
 /** `ended` when the connection is over, by this frame. */
 export async function runFrame(
   ports: CallerPorts,
-  context: FrameContext,
+  context: DispatchContext,
   frame: ParsedFrame,
 ): Promise<"open" | "ended"> {
   for (const message of frame.messages) {
     if ((await runMessage(ports, context, message)) === "ended") return "ended";
   }
   if (frame.error === undefined) return "open";
-  await endBrokenProtocol(ports, context, frame.error);
-  return "ended";
+  return endBrokenProtocol(ports, context, frame.error);
 }
 
 /** Answers for a frame that will not be run any more. */
-export function failFrame(ports: CallerPorts, context: FrameContext, frame: ParsedFrame): void {
+export function failFrame(ports: CallerPorts, context: DispatchContext, frame: ParsedFrame): void {
   ports.log.warn("A frame that waited for its turn will not be run.", { connectionId: context.state.connectionId });
   for (const message of frame.messages) {
-    if (message.kind === "invocation" || message.kind === "streamInvocation") failInvocation(ports, context, message);
+    if (isInvocation(message)) failInvocation(ports, context, message);
   }
+}
+
+export function isInvocation(message: ClientMessage): message is Invocation {
+  return message.kind === "invocation" || message.kind === "streamInvocation";
 }
 
 /** Whether a message is handled without the turn, also while a method runs. Close is not: what came before it runs. */
 export function passesTurn(message: ClientMessage): boolean {
-  return message.kind !== "invocation" && message.kind !== "streamInvocation" && message.kind !== "close";
+  return !isInvocation(message) && message.kind !== "close";
 }
 
 async function runMessage(
   ports: CallerPorts,
-  context: FrameContext,
+  context: DispatchContext,
   message: ClientMessage,
 ): Promise<"open" | "ended"> {
   switch (message.kind) {
@@ -54,43 +56,40 @@ async function runMessage(
   }
 }
 
-async function endStopped(ports: CallerPorts, context: FrameContext, error: string | undefined): Promise<"ended"> {
-  if (error !== undefined)
+async function endStopped(ports: CallerPorts, context: DispatchContext, error: string | undefined): Promise<"ended"> {
+  if (error !== undefined) {
     ports.log.info("A client closed its connection with an error.", { error: error.slice(0, 200) });
-  await context.channel.flushed();
-  await endConnection(ports, {
-    transportId: context.state.transportId,
-    from: { phase: "open" },
-    session: context.session,
-    stopAt: context.stopAt,
-    reason: { stopCalled: true, code: "stopped" },
-    goodbye: { message: { kind: "close" } },
-  });
-  return "ended";
+  }
+  return end(ports, context, { stopCalled: true, code: "stopped" }, { message: { kind: "close" } });
 }
 
 /** The client has its Close already, and the row its mark. */
-async function endAborted(ports: CallerPorts, context: FrameContext): Promise<"ended"> {
-  await context.channel.flushed();
-  await endConnection(ports, {
-    transportId: context.state.transportId,
-    from: { phase: "open" },
-    session: context.session,
-    stopAt: context.stopAt,
-    reason: { stopCalled: false, code: "aborted" },
-  });
-  return "ended";
+function endAborted(ports: CallerPorts, context: DispatchContext): Promise<"ended"> {
+  return end(ports, context, { stopCalled: false, code: "aborted" });
 }
 
-async function endBrokenProtocol(ports: CallerPorts, context: FrameContext, error: ProtocolError): Promise<void> {
-  await context.channel.flushed();
-  const detail = ports.service.enableDetailedErrors ? ` InvalidDataException: ${error.message}` : "";
+function endBrokenProtocol(ports: CallerPorts, context: DispatchContext, { message }: ProtocolError): Promise<"ended"> {
+  const detail = ports.service.enableDetailedErrors ? ` InvalidDataException: ${message}` : "";
+  const error = `Connection closed with an error.${detail}`;
+  const goodbye = { message: { kind: "close", error, allowReconnect: true } } as const;
+  return end(ports, context, { stopCalled: false, code: "protocol_error", message }, goodbye);
+}
+
+/** What was written before goes out first. */
+async function end(
+  ports: CallerPorts,
+  { channel, session, state, stopAt }: DispatchContext,
+  reason: EndReason,
+  goodbye?: Goodbye,
+): Promise<"ended"> {
+  await channel.flushed();
   await endConnection(ports, {
-    transportId: context.state.transportId,
+    transportId: state.transportId,
     from: { phase: "open" },
-    session: context.session,
-    stopAt: context.stopAt,
-    reason: { stopCalled: false, code: "protocol_error", message: error.message },
-    goodbye: { message: { kind: "close", error: `Connection closed with an error.${detail}`, allowReconnect: true } },
+    session,
+    stopAt,
+    reason,
+    ...(goodbye !== undefined && { goodbye }),
   });
+  return "ended";
 }

@@ -1,18 +1,17 @@
 // The first frame: handshake, membership, onConnected. Until it is through, its function holds the turn and the
 // connection is "connecting": whoever wants it to end leaves a mark, and this function runs the ending.
 
-import type { CallerPorts } from "./caller.ts";
-import { createCaller } from "./caller.ts";
-import { withDetail } from "./dispatch.ts";
+import { type CallerPorts, createCaller } from "./caller.ts";
+import { type DispatchContext, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
-import { type FrameContext, runFrame } from "./frame.ts";
+import { runFrame } from "./frame.ts";
 import { runLimited } from "./run-limited.ts";
 import type { EndReason, Turn } from "./store.ts";
 import { drain } from "./turn.ts";
 
 export async function openConnection(
   ports: CallerPorts,
-  context: FrameContext,
+  context: DispatchContext,
   turn: Turn,
   startedAt: number,
   text: string,
@@ -64,7 +63,7 @@ function refused(message: string): EndReason {
 
 async function runConnected(
   ports: CallerPorts,
-  context: FrameContext,
+  context: DispatchContext,
 ): Promise<{ readonly error: unknown } | undefined> {
   const { definition } = context.hub;
   const { onConnected } = definition;

@@ -3,7 +3,7 @@
 import type { ClientMessage } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { endConnection } from "./ending.ts";
-import { passesTurn, runFrame } from "./frame.ts";
+import { isInvocation, passesTurn, runFrame } from "./frame.ts";
 import { openConnection } from "./opening.ts";
 import type { InvocationNote, TransportState } from "./store.ts";
 import { drain, newTurn, openContext, waitForTurn } from "./turn.ts";
@@ -108,8 +108,7 @@ function noteInvocations(messages: readonly ClientMessage[]): readonly Invocatio
   const notes: InvocationNote[] = [];
   let size = 0;
   for (const message of messages) {
-    if (message.kind !== "invocation" && message.kind !== "streamInvocation") continue;
-    if (message.id === undefined) continue;
+    if (!isInvocation(message) || message.id === undefined) continue;
     size += JSON.stringify([message.id, message.target]).length;
     if (size > NOTES_SIZE) break;
     notes.push({ id: message.id, target: message.target });
@@ -119,8 +118,7 @@ function noteInvocations(messages: readonly ClientMessage[]): readonly Invocatio
 
 /** Sorts by receive time, then by invocation id as the clients count them. */
 function waitingKey(frame: Frame, messages: readonly ClientMessage[]): string {
-  const first = messages.find((message) => "id" in message && message.id !== undefined);
-  const id = first !== undefined && "id" in first ? (first.id ?? "") : "";
+  const id = messages.filter(isInvocation).find((message) => message.id !== undefined)?.id ?? "";
   const number = /^\d{1,9}$/.test(id) ? id.padStart(9, "0") : "";
   return `${String(frame.receivedAt).padStart(15, "0")}#${number}#${frame.messageId}`;
 }

@@ -8,9 +8,9 @@
 
 import type { CallerPorts } from "./caller.ts";
 import { openChannel } from "./channel.ts";
-import { failInvocation } from "./dispatch.ts";
+import { type DispatchContext, failInvocation } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
-import { type FrameContext, failFrame, runFrame } from "./frame.ts";
+import { failFrame, runFrame } from "./frame.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 
 /** A holder older than this starts no further frame, so that each has time to run. Milliseconds. */
@@ -28,7 +28,7 @@ export function openContext(
   state: TransportState,
   session: Session,
   startedAt: number,
-): FrameContext {
+): DispatchContext {
   const hub = ports.service.hubs.get(state.hub.toLowerCase());
   if (hub === undefined) throw new Error(`The service has no hub '${state.hub}' any more: it was deployed without it.`);
   const channel = openChannel(ports.transports, state.transportId);
@@ -77,7 +77,7 @@ export async function takeOver(ports: CallerPorts, state: TransportState, starte
  */
 export async function drain(
   ports: CallerPorts,
-  context: FrameContext,
+  context: DispatchContext,
   turn: Turn,
   startedAt: number,
   seen: number | undefined,
