@@ -50,8 +50,6 @@ export interface LocalServer {
   transports(): readonly { readonly id: string; readonly connectedAt: number; readonly lastActiveAt: number }[];
   /** Swaps the service: sockets, ids, groups and items stay. */
   replaceService(service: Service): void;
-  /** Deletes what DynamoDB's time to live would have deleted by now; returns how many rows. */
-  collectGarbage(): Promise<number>;
   /** Closes every socket and stops. With `dataDir`, connections can be found again by the next server. */
   close(): Promise<void>;
 }
@@ -142,7 +140,6 @@ async function serve(service: Service, database: LocalDatabase, options: ServeOp
     table: { client: database.client, name: database.tableName },
     transports: () => gateway.transports(),
     replaceService,
-    collectGarbage,
     close() {
       closing ??= close();
       return closing;

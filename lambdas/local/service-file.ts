@@ -5,16 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname, extname, join, parse, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import {
-  type BuildFailure,
-  type BuildOptions,
-  build,
-  context,
-  formatMessages,
-  type Message,
-  type OutputFile,
-  type Plugin,
-} from "esbuild";
+import { type BuildOptions, context, formatMessages, type Message, type OutputFile, type Plugin } from "esbuild";
 import { isService, type Service } from "../hub/index.ts";
 
 /** Under tsx and vitest. What they import has to be called TypeScript too, or they leave it to Node. */
@@ -35,19 +26,6 @@ export class ServiceFileError extends Error {
     super(message, options);
     this.code = code;
   }
-}
-
-/**
- * Loads the service that `file` exports as default.
- *
- * @throws ServiceFileError
- */
-export async function loadServiceFile(file: string): Promise<Service> {
-  const result = await build(bundling(file)).catch((failure: Error | BuildFailure) => {
-    if ("errors" in failure) return failure;
-    throw failure;
-  });
-  return load(file, result);
 }
 
 /**

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Service } from "../../lambdas/hub/index.ts";
-import { loadServiceFile, ServiceFileError, watchServiceFile } from "../../lambdas/local/service-file.ts";
+import { ServiceFileError, watchServiceFile } from "../../lambdas/local/service-file.ts";
 
 const SERVICE = `
 import { defineHub, defineService } from "signalr-lambda";
@@ -25,12 +25,23 @@ async function write(path: string, text: string): Promise<void> {
   await writeFile(join(directory, path), text);
 }
 
+/** What is reported first: the service, or why there is none. */
+async function load(path: string): Promise<Service> {
+  const outcomes: (Service | ServiceFileError)[] = [];
+  const report = (outcome: Service | ServiceFileError) => void outcomes.push(outcome);
+  const watcher = await watchServiceFile(path, report, report);
+  await watcher.close();
+  const [outcome] = outcomes;
+  if (outcome === undefined || outcome instanceof ServiceFileError) throw outcome;
+  return outcome;
+}
+
 const paths = (service: Service | undefined) => [...(service?.hubs.keys() ?? [])];
 
-describe("loadServiceFile", () => {
+describe("a service file", () => {
   it("loads the service that the file exports as default", async () => {
     await write("realtime.ts", SERVICE);
-    const service = await loadServiceFile(file);
+    const service = await load(file);
     expect(paths(service)).toStrictEqual(["chat"]);
     expect(service.hubs.get("chat")?.definition.methods).toStrictEqual({ ping: expect.any(Function) });
   });
@@ -46,7 +57,7 @@ describe("loadServiceFile", () => {
       "node_modules/a-package/index.js",
       'export const value: string = "from a package";'.replace(": string", ""),
     );
-    await loadServiceFile(file);
+    await load(file);
     expect(globalThis).toHaveProperty("loaded", "from a package");
   });
 
@@ -54,13 +65,13 @@ describe("loadServiceFile", () => {
     await write("node_modules/signalr-lambda/package.json", '{ "exports": "./index.js" }');
     await write("node_modules/signalr-lambda/index.js", 'throw new Error("another copy");');
     await write("realtime.ts", `${SERVICE}import * as hub from "signalr-lambda"; Object.assign(globalThis, { hub });`);
-    await loadServiceFile(file);
+    await load(file);
     const { HubException } = await import("../../lambdas/index.ts");
     expect(globalThis).toHaveProperty("hub.HubException", HubException);
   });
 
   it("takes the path relative to the working directory", async () => {
-    await expect(loadServiceFile("nowhere/realtime.ts")).rejects.toThrow("There is no file nowhere/realtime.ts.");
+    await expect(load("nowhere/realtime.ts")).rejects.toThrow("There is no file nowhere/realtime.ts.");
   });
 
   it.each([
@@ -69,9 +80,9 @@ describe("loadServiceFile", () => {
   ])("leaves nothing behind %s", async (_title, output, withModules) => {
     if (withModules) await mkdir(join(directory, "node_modules"));
     await write("realtime.ts", SERVICE);
-    await loadServiceFile(file);
+    await load(file);
     await write("realtime.ts", 'throw new Error("no");');
-    await expect(loadServiceFile(file)).rejects.toThrow();
+    await expect(load(file)).rejects.toThrow();
     expect(existsSync(join(directory, output))).toBe(true);
     expect(readdirSync(join(directory, output)).filter((name) => /\.m[jt]s$/.test(name))).toStrictEqual([]);
   });
@@ -146,7 +157,7 @@ describe("loadServiceFile", () => {
     ],
   ])("explains %s", async (_title, text, code, messages) => {
     await write("realtime.ts", text);
-    const error = await loadServiceFile(file).catch((error: unknown) => error);
+    const error = await load(file).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(ServiceFileError);
     expect(error).toMatchObject({ code });
     for (const message of messages) expect((error as Error).message).toMatch(message);
@@ -154,7 +165,7 @@ describe("loadServiceFile", () => {
   });
 
   it("explains a file that is missing", async () => {
-    await expect(loadServiceFile(file)).rejects.toMatchObject({
+    await expect(load(file)).rejects.toMatchObject({
       name: "ServiceFileError",
       code: "service_file_missing",
       message: `There is no file ${file}. Is the path right?`,
@@ -229,12 +240,15 @@ describe("watchServiceFile", () => {
 
   it("reports nothing after it was closed", async () => {
     await write("realtime.ts", SERVICE);
-    const { reported, close } = await watch();
+    const closed = await watch();
+    const open = await watch();
+    await closed.close();
+    // Who still watches says when the change could be seen.
+    const seen = open.next();
     await write("realtime.ts", named("changed"));
-    await close();
-    await write("realtime.ts", named("changed-again"));
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(reported.length).toBeLessThanOrEqual(1);
+    await seen;
+    await open.close();
+    expect(closed.reported).toHaveLength(1);
     expect(readdirSync(directory)).toStrictEqual(["realtime.ts"]);
   });
 });
