@@ -138,7 +138,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "connect",
       description: "SignalR: accepts or refuses a socket",
-      environment: { ...table, ...secret },
+      environment: { ...table, ...callback, ...secret },
     }),
     message: createFunction(scope, {
       ...request,
@@ -156,7 +156,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "negotiate",
       description: "SignalR: negotiates a connection",
-      environment: secret,
+      environment: { ...table, ...secret },
     }),
     sweep: createFunction(scope, {
       ...request,
@@ -174,5 +174,6 @@ function grant(functions: ServiceFunctions, table: TableV2, sockets: Sockets): v
   for (const [name, actions] of Object.entries(TABLE_ACTIONS)) {
     allow(functions[name as FunctionName], actions, [table.tableArn]);
   }
-  for (const handler of [functions.message, functions.disconnect, functions.sweep]) sockets.grantManage(handler);
+  const { connect, message, disconnect, sweep } = functions;
+  for (const handler of [connect, message, disconnect, sweep]) sockets.grantManage(handler);
 }

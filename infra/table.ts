@@ -16,14 +16,15 @@ export function createTable(scope: Construct, removalPolicy: RemovalPolicy): Tab
   });
 }
 
-const ACCEPT = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"];
-const SERVE = [...ACCEPT, "dynamodb:UpdateItem", "dynamodb:Query"];
+const READ = ["dynamodb:GetItem"];
+const ACCEPT = [...READ, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
+const SERVE = [...ACCEPT, "dynamodb:Query"];
 
-/** What each function does with the table. Negotiate signs instead of storing, so it does nothing. */
+/** What each function does with the table. Negotiate signs instead of storing, and only looks resume keys up. */
 export const TABLE_ACTIONS = {
   connect: ACCEPT,
   message: SERVE,
   disconnect: SERVE,
-  negotiate: [],
+  negotiate: READ,
   sweep: SERVE,
 } as const;

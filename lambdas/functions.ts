@@ -26,10 +26,10 @@ export class ConfigurationError extends Error {
   readonly code = "configuration";
 }
 
-/** `$connect`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
+/** `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_TOKEN_SECRET`. */
 export function connectFunction(service: Service, environment: Environment) {
-  const common = admissionPorts(service);
-  return connectHandler({ ...common, tokens: tokensFrom(environment), store: storeFrom(environment) });
+  const ports = { ...admissionPorts(service), ...tablePorts(environment), tokens: tokensFrom(environment) };
+  return connectHandler({ ...ports, ...socketPorts(environment, ports.log) });
 }
 
 /** `$default`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
@@ -42,9 +42,9 @@ export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(serverPorts(service, environment));
 }
 
-/** `POST /{hub}/negotiate`. Reads `SIGNALR_TOKEN_SECRET`. */
+/** `POST /{hub}/negotiate`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
 export function negotiateFunction(service: Service, environment: Environment) {
-  return negotiateHandler({ ...admissionPorts(service), tokens: tokensFrom(environment) });
+  return negotiateHandler({ ...admissionPorts(service), ...tablePorts(environment), tokens: tokensFrom(environment) });
 }
 
 /** The schedule. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
@@ -75,7 +75,6 @@ function admissionPorts(given: Service): CommonPorts {
 function serverPorts(given: Service, environment: Environment): ServerPorts {
   const service = checkService(given);
   const log: Log = jsonLog();
-  const client = managementClient(required(environment, "SIGNALR_CALLBACK_URL"));
   // These are the functions that run hub methods.
   logUnhandledRejections(log);
   return {
@@ -83,14 +82,18 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
     log,
     clock: systemClock,
     random: systemRandom,
-    dialect: core,
-    store: storeFrom(environment),
-    transports: apiGatewayTransports({ client, clock: systemClock, log }),
+    ...tablePorts(environment),
+    ...socketPorts(environment, log),
   };
 }
 
-function storeFrom(environment: Environment) {
-  return dynamoDBStore(dynamoDBClient(), required(environment, "SIGNALR_TABLE"));
+function tablePorts(environment: Environment) {
+  return { store: dynamoDBStore(dynamoDBClient(), required(environment, "SIGNALR_TABLE")) };
+}
+
+function socketPorts(environment: Environment, log: Log) {
+  const client = managementClient(required(environment, "SIGNALR_CALLBACK_URL"));
+  return { dialect: core, transports: apiGatewayTransports({ client, clock: systemClock, log }) };
 }
 
 function tokensFrom(environment: Environment) {

@@ -16,10 +16,10 @@ const environment = {
 };
 
 const functions = [
-  ["connect", connectFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
+  ["connect", connectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET"]],
   ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
   ["disconnect", disconnectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
-  ["negotiate", negotiateFunction, ["SIGNALR_TOKEN_SECRET"]],
+  ["negotiate", negotiateFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
   ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
 ] as const;
 

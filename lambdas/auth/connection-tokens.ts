@@ -1,7 +1,7 @@
 // The connection token: a JWS whose header is left out, `payload.signature`. The header is the same for every token,
 // so sending it would only lengthen each URL, and nobody can ask for another algorithm.
 
-import { hkdfSync } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
 import { CompactSign, compactVerify, errors } from "jose";
 import type { ConnectionTokenClaims, ConnectionTokens } from "../hub/index.ts";
 
@@ -38,6 +38,10 @@ export function connectionTokens(secret: string): ConnectionTokens {
         if (error instanceof errors.JOSEError) return undefined;
         throw error;
       }
+    },
+    async nameOfKey(hub, userIdentifier, resumeKey) {
+      const text = JSON.stringify([hub, userIdentifier ?? null, resumeKey]);
+      return createHmac("sha256", key).update(text).digest("base64url");
     },
   };
 }

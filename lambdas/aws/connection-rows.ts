@@ -9,7 +9,7 @@ type ConnectionVerbs = Pick<
   "accept" | "connection" | "session" | "saveItems" | "enqueue" | "waiting" | "claimFrame" | "bury" | "dropSession"
 >;
 
-const NEW = "attribute_not_exists(pk)";
+export const NEW = "attribute_not_exists(pk)";
 /** How long a waiting frame that nobody ran may lie about. Milliseconds. */
 const FRAME_GARBAGE = 3_600_000;
 
@@ -28,15 +28,16 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
       const names = Object.keys(changes);
       const changed = names.filter((name) => changes[name] !== undefined);
       const removed = names.filter((name) => changes[name] === undefined);
-      await table.amend(
+      return table.amend(
         keys.session(transportId),
         Object.fromEntries(changed.map((name) => [itemAttribute(name), changes[name]])),
         removed.map(itemAttribute),
       );
     },
-    async enqueue(connectionId, { key, text, receivedAt }) {
+    async enqueue(connectionId, { key, text, receivedAt, transportId, reconnected }) {
       const expiresAt = toSeconds(receivedAt + FRAME_GARBAGE);
-      await table.put(keys.waiting(connectionId, key), { text, receivedAt, [TIME_TO_LIVE]: expiresAt });
+      const frame = { text, receivedAt, transport: transportId, reconnected };
+      await table.put(keys.waiting(connectionId, key), { ...frame, [TIME_TO_LIVE]: expiresAt });
     },
     async waiting(connectionId) {
       const { pk, sk } = keys.waiting(connectionId, "");
@@ -47,6 +48,8 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
             key: String(row.sk).slice(sk.length),
             text: String(row.text),
             receivedAt: Number(row.receivedAt),
+            transportId: String(row.transport),
+            reconnected: row.reconnected === true,
           });
         }
       }
@@ -72,15 +75,19 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
 
 /** The transport row first: a crash after any of these writes leaves it for the sweeper to find. */
 async function accept(table: TableClient, connection: NewConnection): Promise<"accepted" | "taken"> {
-  const { transportId, connectionId, hub, deadline, rotateAt, session } = connection;
+  const { transportId, connectionId, hub, deadline, rotateAt, session, resumeKey } = connection;
   const transport = keys.transport(transportId);
-  await table.put(transport, { connection: connectionId, hub, phase: "accepted", deadline, rotateAt }, NEW);
+  const resumable = resumeKey === undefined ? undefined : true;
+  await table.put(transport, { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, resumable }, NEW);
   const user = session.userIdentifier;
   const [first] = await Promise.all([
-    table.put(keys.connection(connectionId), { hub, transport: transportId, user }, NEW),
+    table.put(keys.connection(connectionId), { hub, transport: transportId, user, resumeKey }, NEW),
     table.put(keys.session(transportId), fromSession(session)),
   ]);
-  if (first || (await isOwn(table, connection))) return "accepted";
+  if (first || (await isOwn(table, connection))) {
+    if (resumeKey !== undefined) await table.put(keys.resumeKey(resumeKey), { connection: connectionId });
+    return "accepted";
+  }
   await table.delete(keys.session(transportId));
   await table.delete(transport);
   return "taken";
@@ -92,13 +99,20 @@ async function isOwn(table: TableClient, { connectionId, transportId }: NewConne
   return row?.transport === transportId && row.ended !== true;
 }
 
-function toConnection(connectionId: string, row: Row): ConnectionState {
+export function toConnection(connectionId: string, row: Row): ConnectionState {
   return {
     connectionId,
     hub: String(row.hub),
     transportId: String(row.transport),
     userIdentifier: row.user === undefined ? undefined : String(row.user),
     ended: row.ended === true,
+    resumeKey: row.resumeKey === undefined ? undefined : String(row.resumeKey),
+    outbox: {
+      last: Number(row.last ?? 0),
+      sent: Number(row.sent ?? 0),
+      flusher: row.flusher === undefined ? undefined : String(row.flusher),
+      flushingSince: Number(row.flushingSince ?? 0),
+    },
   };
 }
 
@@ -109,17 +123,20 @@ function itemAttribute(key: string): string {
   return ITEM + key;
 }
 
-function fromSession({ userIdentifier, user, request }: Session): Row {
+export function fromSession({ userIdentifier, user, request }: Session): Row {
   // JSON, because names in here come from tokens and requests: `__proto__` has to stay a name.
   return { user: userIdentifier, data: JSON.stringify({ user, request }) };
+}
+
+/** The attributes of a session row that are items. */
+export function itemsOf(row: Row): Row {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => name.startsWith(ITEM)));
 }
 
 function toSession(row: Row): Session {
   const { user, request } = JSON.parse(String(row.data)) as { user: User; request: RequestInfo };
   const items: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(row)) {
-    if (name.startsWith(ITEM)) items[name.slice(ITEM.length)] = String(value);
-  }
+  for (const [name, value] of Object.entries(itemsOf(row))) items[name.slice(ITEM.length)] = String(value);
   return {
     userIdentifier: row.user === undefined ? undefined : String(row.user),
     user: { ...user, name: user.name },
@@ -128,6 +145,6 @@ function toSession(row: Row): Session {
   };
 }
 
-function toSeconds(milliseconds: number): number {
+export function toSeconds(milliseconds: number): number {
   return Math.ceil(milliseconds / 1000);
 }

@@ -4,11 +4,20 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Store } from "../hub/index.ts";
 import { connectionRows } from "./connection-rows.ts";
 import { membershipRows } from "./membership-rows.ts";
+import { outboxRows } from "./outbox-rows.ts";
+import { resumeRows } from "./resume-rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
 import { transportRows } from "./transport-rows.ts";
 
 export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store {
   const table = tableClient(client, tableName);
-  return { ...connectionRows(table), ...transportRows(table), ...membershipRows(table), ...sweeperRow(table) };
+  return {
+    ...connectionRows(table),
+    ...transportRows(table),
+    ...resumeRows(table),
+    ...outboxRows(table),
+    ...membershipRows(table),
+    ...sweeperRow(table),
+  };
 }

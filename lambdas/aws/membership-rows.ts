@@ -6,10 +6,13 @@
 
 import type { Audience, ConnectionState, Member, Store } from "../hub/index.ts";
 import { forEachLimit } from "../hub/index.ts";
-import { keys, memberPartitions } from "./table.ts";
+import { type Key, keys, memberPartitions } from "./table.ts";
 import type { Page, TableClient } from "./table-client.ts";
 
-type MembershipVerbs = Pick<Store, "enter" | "join" | "leave" | "groups" | "member" | "members" | "forget" | "clear">;
+type MembershipVerbs = Pick<
+  Store,
+  "enter" | "join" | "leave" | "groups" | "member" | "members" | "redirect" | "forget" | "clear"
+>;
 
 const DELETES_AT_ONCE = 16;
 
@@ -51,12 +54,16 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       return row === undefined ? undefined : { connectionId, transportId: String(row.transport) };
     },
     members: (audience) => members(table, audience),
+    async redirect(audience, { connectionId, transportId }, to) {
+      const values = { ":old": transportId, ":new": to };
+      await table.update(keys.membership(audience, connectionId), "SET #transport = :new", "#transport = :old", values);
+    },
     async forget(audience, { connectionId, transportId }) {
       await table.delete(keys.membership(audience, connectionId), "#transport = :transport", {
         ":transport": transportId,
       });
     },
-    async clear({ connectionId, hub, userIdentifier }: ConnectionState) {
+    async clear({ connectionId, hub, userIdentifier, resumeKey }: ConnectionState) {
       const own = await ownRows(table, connectionId);
       await forEachLimit(own.groups, DELETES_AT_ONCE, (group) => leave(connectionId, hub, group));
       const rows = own.waiting.map((key) => keys.waiting(connectionId, key));
@@ -65,8 +72,21 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       await forEachLimit(rows, DELETES_AT_ONCE, async (row) => {
         await table.delete(row);
       });
+      if (resumeKey === undefined) return;
+      await table.delete(keys.resumeKey(resumeKey), "#connection = :connection", { ":connection": connectionId });
+      const messages = await rowsOf(table, keys.message(connectionId, 0).pk);
+      await forEachLimit(messages, DELETES_AT_ONCE, async (row) => {
+        await table.delete(row);
+      });
     },
   };
+}
+
+async function rowsOf(table: TableClient, pk: string): Promise<readonly Key[]> {
+  const rows: Key[] = [];
+  for await (const page of table.query(pk, { consistent: true }))
+    rows.push(...page.rows.map(({ sk }) => ({ pk, sk: String(sk) })));
+  return rows;
 }
 
 async function groupsOf(table: TableClient, connectionId: string): Promise<readonly string[]> {

@@ -22,6 +22,8 @@ export interface Page {
 
 export interface QueryOptions {
   readonly prefix?: string;
+  /** Only sort keys behind this one. */
+  readonly after?: string;
   readonly filter?: string;
   readonly values?: Values;
   readonly consistent: boolean;
@@ -35,8 +37,8 @@ export interface TableClient {
   put(key: Key, attributes: Row, condition?: string): Promise<boolean>;
   /** The item as it is now; undefined when the condition did not hold. */
   update(key: Key, update: string, condition: string | undefined, values: Values): Promise<Row | undefined>;
-  /** Sets and removes attributes of any name on an item that exists; several steps when there are hundreds. */
-  amend(key: Key, set: Readonly<Record<string, unknown>>, remove: readonly string[]): Promise<void>;
+  /** Sets and removes attributes of any name on an item that exists; several steps when there are hundreds. False if there is none. */
+  amend(key: Key, set: Readonly<Record<string, unknown>>, remove: readonly string[]): Promise<boolean>;
   /** What was deleted; undefined when nothing was, or the condition did not hold. */
   delete(key: Key, condition?: string, values?: Values): Promise<Row | undefined>;
   /** A partition page by page, in the order of its sort keys. The first page is on its way when this returns. */
@@ -50,7 +52,7 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
   const documents = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } });
   const table = { TableName: tableName };
 
-  async function amendSome(key: Key, changes: readonly (readonly [string, unknown])[]): Promise<void> {
+  async function amendSome(key: Key, changes: readonly (readonly [string, unknown])[]): Promise<boolean> {
     const indexes = changes.map((_, index) => index);
     const sets = indexes.filter((index) => changes[index]?.[1] !== undefined);
     const removes = indexes.filter((index) => changes[index]?.[1] === undefined);
@@ -58,7 +60,7 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
       sets.length > 0 && `SET ${sets.map((index) => `#a${index} = :v${index}`)}`,
       removes.length > 0 && `REMOVE ${removes.map((index) => `#a${index}`)}`,
     ];
-    await unlessRefused(
+    const done = await unlessRefused(
       documents.send(
         new UpdateCommand({
           ...table,
@@ -72,6 +74,7 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
         }),
       ),
     );
+    return done !== undefined;
   }
 
   return {
@@ -110,8 +113,9 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
     async amend(key, set, remove) {
       const changes = [...Object.entries(set), ...remove.map((name) => [name, undefined] as const)];
       for (let start = 0; start < changes.length; start += CHANGES_AT_ONCE) {
-        await amendSome(key, changes.slice(start, start + CHANGES_AT_ONCE));
+        if (!(await amendSome(key, changes.slice(start, start + CHANGES_AT_ONCE)))) return false;
       }
+      return true;
     },
     async delete(key, condition, values) {
       const done = await unlessRefused(
@@ -127,8 +131,13 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
       );
       return done?.Attributes;
     },
-    query(pk, { prefix, filter, values, consistent }) {
-      const condition = prefix === undefined ? "#pk = :pk" : "#pk = :pk AND begins_with(#sk, :prefix)";
+    query(pk, { prefix, after, filter, values, consistent }) {
+      const ranges = [
+        "",
+        ...(prefix === undefined ? [] : ["begins_with(#sk, :prefix)"]),
+        ...(after === undefined ? [] : ["#sk > :after"]),
+      ];
+      const condition = `#pk = :pk${ranges.join(" AND ")}`;
       const send = (start: Row | undefined) =>
         documents.send(
           new QueryCommand({
@@ -136,7 +145,12 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
             KeyConditionExpression: condition,
             ...(filter !== undefined && { FilterExpression: filter }),
             ...names(`${condition} ${filter ?? ""}`),
-            ExpressionAttributeValues: { ":pk": pk, ...(prefix !== undefined && { ":prefix": prefix }), ...values },
+            ExpressionAttributeValues: {
+              ":pk": pk,
+              ...(prefix !== undefined && { ":prefix": prefix }),
+              ...(after !== undefined && { ":after": after }),
+              ...values,
+            },
             ConsistentRead: consistent,
             ExclusiveStartKey: start,
           }),

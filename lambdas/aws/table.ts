@@ -10,6 +10,8 @@
 // | hub membership | H#{shard 0-3}#{hub} | {connection id} | transport                                             |
 // | group          | G#{hub}#{group}   | {connection id} | transport                                               |
 // | user           | U#{hub}#{user}    | {connection id} | transport                                               |
+// | message to a lost client | O#{connection id} | {number} | record                                                 |
+// | resume key     | R#{name of the key} | R              | connection                                              |
 // | sweeper        | SWEEP             | SWEEP           | generation, lastTick, notBefore                         |
 //
 // Hub paths have no '#', and what a client names comes last, so no name reaches into another row's key.
@@ -38,6 +40,11 @@ export const keys = {
     pk: partition(audience, connectionId),
     sk: connectionId,
   }),
+  message: (connectionId: string, number: number): Key => ({
+    pk: `O#${connectionId}`,
+    sk: String(number).padStart(15, "0"),
+  }),
+  resumeKey: (name: string): Key => ({ pk: `R#${name}`, sk: "R" }),
   sweeper: { pk: "SWEEP", sk: "SWEEP" },
 } as const;
 

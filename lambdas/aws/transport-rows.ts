@@ -23,8 +23,8 @@ type TransportVerbs = Pick<
   | "due"
 >;
 
-/** Nobody has asked for the end; a claimed ending always has a reason. */
-const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#end)";
+/** Nobody has asked for the end, and no other transport has taken over; a claimed ending always has a reason. */
+export const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#end) AND attribute_not_exists(#next)";
 const FREES_TURN = "REMOVE #holder, #until, #invocations, #waiting";
 
 export function transportRows(table: TableClient): TransportVerbs {
@@ -35,12 +35,12 @@ export function transportRows(table: TableClient): TransportVerbs {
 
   return {
     touch: (id, deadline) =>
-      update(id, "SET #previous = #deadline, #deadline = :deadline", LIVES, { ":deadline": deadline }),
+      update(id, "SET #previous = #deadline, #deadline = :deadline REMOVE #lost", LIVES, { ":deadline": deadline }),
     take: (id, deadline, turn) =>
       update(
         id,
         "SET #previous = #deadline, #deadline = :deadline, #holder = if_not_exists(#holder, :holder), " +
-          "#until = if_not_exists(#until, :until), #invocations = if_not_exists(#invocations, :invocations)",
+          "#until = if_not_exists(#until, :until), #invocations = if_not_exists(#invocations, :invocations) REMOVE #lost",
         LIVES,
         { ":deadline": deadline, ...turnValues(turn) },
       ),
@@ -58,7 +58,7 @@ export function transportRows(table: TableClient): TransportVerbs {
     },
     async release(id, holder, seen, open) {
       const none = seen === 0 ? " OR attribute_not_exists(#waiting)" : "";
-      const mine = `#holder = :holder AND (#waiting = :seen${none})`;
+      const mine = `#holder = :holder AND (#waiting = :seen${none}) AND attribute_not_exists(#next)`;
       const values = { ":holder": holder, ":seen": seen };
       const state = open
         ? await update(id, `SET #phase = :open ${FREES_TURN}`, `${mine} AND #phase = :accepted AND ${LIVES}`, {
@@ -111,7 +111,7 @@ function claimEnd(
   return update(
     transportId,
     `SET #phase = :ended, #ender = :ender, #deadline = :lease, #end = ${end}`,
-    `attribute_exists(#pk) AND ((${condition}) OR #ender = :ender)`,
+    `attribute_exists(#pk) AND attribute_not_exists(#next) AND ((${condition}) OR #ender = :ender)`,
     { ...phases("ended"), ":ender": ender, ":lease": until, ":reason": JSON.stringify(reason), ...values },
   );
 }
@@ -157,7 +157,7 @@ function turnValues(turn: Turn): Values {
   return {
     ":holder": turn.holder,
     ":until": turn.until,
-    ":invocations": JSON.stringify(turn.invocations.map(({ id, target }) => [id, target])),
+    ":invocations": notesToJson(turn.invocations),
   };
 }
 
@@ -178,7 +178,22 @@ export function toState(row: Row): TransportState {
     waiting: Number(row.waiting ?? 0),
     end: row.end === undefined ? undefined : JSON.parse(String(row.end)),
     ender: row.ender === undefined ? undefined : String(row.ender),
+    resumable: row.resumable === true,
+    lost: row.lost === true,
+    resuming: row.resuming === true,
+    next: row.next === undefined ? undefined : String(row.next),
   };
+}
+
+/** Turn and waiting count, as they go over to the next transport: nobody waits for the old one's completions. */
+export function turnToRow({ turn, waiting }: TransportState): Row {
+  const count = waiting === 0 ? undefined : waiting;
+  if (turn === undefined) return { waiting: count };
+  return { holder: turn.holder, until: turn.until, invocations: notesToJson([]), waiting: count };
+}
+
+function notesToJson(notes: Turn["invocations"]): string {
+  return JSON.stringify(notes.map(({ id, target }) => [id, target]));
 }
 
 function toNotes(json: unknown): Turn["invocations"] {

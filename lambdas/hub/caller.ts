@@ -3,20 +3,15 @@
 import type { Channel } from "./channel.ts";
 import { type ClientProxy, clientProxy } from "./client-proxy.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
-import type { HubEntry, Service } from "./define-service.ts";
+import type { HubEntry } from "./define-service.ts";
 import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import { checkName } from "./names.ts";
-import type { Clock, Random } from "./ports.ts";
-import type { Audience, Session, TransportState } from "./store.ts";
+import type { Audience, Session, Store, TransportState } from "./store.ts";
 
-export interface CallerPorts extends DeliveryPorts {
-  readonly service: Service;
-  readonly clock: Clock;
-  readonly random: Random;
-}
+export type CallerPorts = DeliveryPorts;
 
 export interface CallerContext {
   readonly hub: HubEntry;
@@ -47,7 +42,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   const { connectionId, transportId } = context.state;
   const self = { connectionId, transportId };
   const log = ports.log.with({ hub: hub.path, connectionId });
-  const delivery = createDelivery(ports, hub.path, channel);
+  const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();
   const items = openItems(session.items);
   const pending = new Set<Promise<unknown>>();
@@ -106,7 +101,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       if (channel === undefined) return;
       const changes = itemChanges(saved, items);
       if (changes === undefined || expired !== undefined) return;
-      await ports.store.saveItems(transportId, changes.changed);
+      await saveItems(ports.store, transportId, changes.changed);
       saved = changes.items;
     },
     expire(reason) {
@@ -122,6 +117,13 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
 
 const RECIPIENTS_AT_ONCE = 64;
 const AUDIENCES_AT_ONCE = 8;
+
+/** The session moves with its connection. */
+async function saveItems(store: Store, transportId: string, changes: Parameters<Store["saveItems"]>[1]): Promise<void> {
+  if (await store.saveItems(transportId, changes)) return;
+  const next = (await store.transport(transportId))?.next;
+  if (next !== undefined) await saveItems(store, next, changes);
+}
 
 type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
 

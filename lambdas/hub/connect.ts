@@ -2,13 +2,13 @@
 // stock client come back in a hot loop.
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue, type Refusal } from "./admission.ts";
-import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
-import type { RequestInfo, Store } from "./store.ts";
+import type { ClosingPorts } from "./closing.ts";
+import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
+import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
+import type { RequestInfo } from "./store.ts";
 
-export interface ConnectPorts extends AdmissionPorts {
+export interface ConnectPorts extends AdmissionPorts, ClosingPorts {
   readonly tokens: ConnectionTokens;
-  readonly store: Store;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -25,7 +25,7 @@ const ROTATE_SPREAD = 8 * 60_000;
 
 const NOT_FOUND: Refusal = { status: 404, body: "No Connection with that ID" };
 /** Query parameters that are the transport's, not the application's. */
-const TRANSPORT_PARAMETERS = new Set(["id", "access_token"]);
+const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
 
 /** Undefined when the transport is accepted, else why not. */
 export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
@@ -34,11 +34,10 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
   const connectionId = await findConnectionId(ports, request, admission);
   if (typeof connectionId !== "string") return connectionId;
   const { clock, service, store } = ports;
+  const resumeKey = await resumeKeyOf(ports, request, admission.hub.path, admission.userIdentifier);
   const now = clock.now();
-  const outcome = await store.accept({
+  const transport = {
     transportId: request.transportId,
-    connectionId,
-    hub: admission.hub.path,
     deadline: now + service.lifetime.handshakeTimeout,
     rotateAt: now + ROTATE_AFTER + spread(connectionId) * ROTATE_SPREAD,
     session: {
@@ -47,10 +46,17 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
       request: requestInfo(request, service.requestHeaders),
       items: {},
     },
-  });
-  if (outcome === "accepted") return undefined;
-  const taken = await store.connection(connectionId);
-  return taken === undefined || taken.ended ? NOT_FOUND : { status: 409, body: "" };
+  };
+  const isNew = async (): Promise<boolean> =>
+    (await store.accept({ ...transport, connectionId, hub: admission.hub.path, resumeKey })) === "accepted";
+  // With a key it may well be there already, and finding out is cheaper than trying.
+  const known = resumeKey === undefined ? undefined : await store.connection(connectionId);
+  if (known === undefined && (await isNew())) return undefined;
+  const connection = known ?? (await store.connection(connectionId));
+  if (connection === undefined || connection.ended) return NOT_FOUND;
+  const mayResume = resumeKey !== undefined && connection.resumeKey === resumeKey;
+  const resumed = mayResume && (await resume(ports, { ...transport, connection }));
+  return resumed ? undefined : { status: 409, body: "" };
 }
 
 async function findConnectionId(
@@ -59,8 +65,8 @@ async function findConnectionId(
   admission: Admission,
 ): Promise<string | Refusal> {
   const token = queryValue(request.query, "id");
-  // A client that skips negotiation has no id; it gets one it never learns.
-  if (token === undefined) return ports.random.id();
+  // A client that skips negotiation has no id; it gets one it never learns, or the one its resume key belongs to.
+  if (token === undefined) return (await findResumable(ports, request, admission)) ?? ports.random.id();
   const claims = await ports.tokens.verify(token);
   const age = claims === undefined ? 0 : ports.clock.now() - claims.issuedAt;
   if (claims === undefined || claims.hub !== admission.hub.path || age > TOKEN_AGE + CLOCK_SKEW || age < -CLOCK_SKEW) {
@@ -71,6 +77,15 @@ async function findConnectionId(
   return admission.userIdentifier === undefined
     ? { status: 401, body: "Unauthorized" }
     : { status: 403, body: "Forbidden" };
+}
+
+async function findResumable(
+  ports: ConnectPorts,
+  request: ConnectRequest,
+  { hub, userIdentifier }: Admission,
+): Promise<string | undefined> {
+  const resumeKey = await resumeKeyOf(ports, request, hub.path, userIdentifier);
+  return resumeKey === undefined ? undefined : ports.store.connectionOfKey(resumeKey);
 }
 
 function requestInfo(request: ConnectRequest, headerNames: readonly string[]): RequestInfo {

@@ -58,6 +58,8 @@ export interface HubEvents<Client> {
   authorize?: Authorize;
   /** Runs after the handshake and before the connection's first message. Throwing closes the connection. */
   onConnected?(hub: HubCaller<Client>): unknown;
+  /** Runs when a client came back with its resume key: the same connection id, groups and items, a new transport. */
+  onReconnected?(hub: HubCaller<Client>): unknown;
   /** Runs once per connection that was connected, with its groups still in place. */
   onDisconnected?(hub: HubCaller<Client>, reason: DisconnectReason): unknown;
 }
@@ -95,7 +97,7 @@ export function defineHub<Client extends ClientInterface<Client>>(): <Args, Meth
   } & HubEvents<Client>,
 ) => HubDefinition<Client, Methods> {
   return (definition) => {
-    checkKeys("defineHub", definition, ["methods", "authorize", "onConnected", "onDisconnected"]);
+    checkKeys("defineHub", definition, ["methods", "authorize", "onConnected", "onReconnected", "onDisconnected"]);
     checkAuthorize(definition.authorize);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;

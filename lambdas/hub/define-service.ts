@@ -60,6 +60,11 @@ export interface LifetimeOptions {
   readonly keepAliveInterval?: number;
   /** How long a client may take from socket to handshake. @default 15000 */
   readonly handshakeTimeout?: number;
+  /**
+   * How long a connection with a resume key waits for its client to come back, from when its transport was seen to be
+   * lost. At least 6000. @default 30000
+   */
+  readonly disconnectTimeout?: number;
 }
 
 export interface ServiceOptions {
@@ -183,11 +188,15 @@ function checkLifetime(given: LifetimeOptions): Required<LifetimeOptions> {
     clientTimeoutInterval,
     keepAliveInterval: given.keepAliveInterval ?? Math.min(15_000, clientTimeoutInterval / 2),
     handshakeTimeout: given.handshakeTimeout ?? 15_000,
+    disconnectTimeout: given.disconnectTimeout ?? 30_000,
   };
   for (const [name, value] of Object.entries(lifetime)) {
     if (!Number.isFinite(value) || value < 1000) {
       throw new TypeError(`lifetime.${name} is ${value}; it is a number of milliseconds, 1000 or more.`);
     }
+  }
+  if (lifetime.disconnectTimeout < 6000) {
+    throw new TypeError(`lifetime.disconnectTimeout is ${lifetime.disconnectTimeout} ms; it must be 6000 or more.`);
   }
   if (lifetime.keepAliveInterval > clientTimeoutInterval / 2) {
     throw new TypeError(

@@ -3,8 +3,9 @@
 import type { Dialect, ServerMessage } from "../protocol/index.ts";
 import { byteLength, type Channel } from "./channel.ts";
 import { forEachLimit } from "./for-each-limit.ts";
-import type { Log, PostOutcome, Transports } from "./ports.ts";
-import type { Audience, Member, Store } from "./store.ts";
+import { type OutboxPorts, sendLater } from "./outbox.ts";
+import type { PostOutcome } from "./ports.ts";
+import type { Audience, Member } from "./store.ts";
 
 /** Largest message to a client: what API Gateway takes in one post, and a record is never split. Bytes. */
 export const MAXIMUM_SEND_MESSAGE_SIZE = 128 * 1024;
@@ -16,11 +17,8 @@ export class MessageTooLargeError extends RangeError {
   readonly code = "message_too_large";
 }
 
-export interface DeliveryPorts {
-  readonly store: Store;
-  readonly transports: Transports;
+export interface DeliveryPorts extends OutboxPorts {
   readonly dialect: Dialect;
-  readonly log: Log;
 }
 
 export interface Delivery {
@@ -35,21 +33,26 @@ export interface Delivery {
  * Delivers for one hub. The `channel` of a caller, if there is one, carries what goes to the caller, so that it
  * keeps its order with everything else written there.
  */
-export function createDelivery(ports: DeliveryPorts, hub: string, channel: Channel | undefined): Delivery {
+export function createDelivery(
+  ports: DeliveryPorts,
+  hub: string,
+  caller: string,
+  channel: Channel | undefined,
+): Delivery {
   async function deliver(member: Member, audience: Audience, record: string): Promise<void> {
     const outcome =
       channel?.transportId === member.transportId
         ? await channel.write(record)
         : await ports.transports.post(member.transportId, record);
-    await settle(ports, member, audience, outcome);
+    await settle(ports, member, audience, record, outcome);
   }
 
   return {
     async toCaller(message) {
       const record = encodeChecked(ports.dialect, message);
       if (channel === undefined) return;
-      const outcome = await channel.write(record);
-      if (outcome === "gone") await ports.store.markLost(channel.transportId);
+      const member = { connectionId: caller, transportId: channel.transportId };
+      await settle(ports, member, { kind: "hub", hub }, record, await channel.write(record));
     },
     async toConnection(connectionId, message) {
       const record = encodeChecked(ports.dialect, message);
@@ -66,15 +69,31 @@ export function createDelivery(ports: DeliveryPorts, hub: string, channel: Chann
   };
 }
 
-/** A sender never runs hub code: it cleans up behind an ended connection, or asks the sweeper to end a lost one. */
-async function settle(ports: DeliveryPorts, member: Member, audience: Audience, outcome: PostOutcome): Promise<void> {
-  if (outcome === "failed") {
-    ports.log.warn("A message was given up for one connection after retries.", { connectionId: member.connectionId });
-  }
+/**
+ * What is done when a message could not be posted. A sender never runs hub code: it cleans up behind an ended
+ * connection, keeps the message for one whose client may come back, or asks the sweeper to end it.
+ */
+async function settle(
+  ports: DeliveryPorts,
+  member: Member,
+  audience: Audience,
+  record: string,
+  outcome: PostOutcome,
+): Promise<void> {
+  const { store, log } = ports;
+  const { connectionId, transportId } = member;
+  if (outcome === "failed") log.warn("A message was given up for one connection after retries.", { connectionId });
   if (outcome !== "gone") return;
-  const connection = await ports.store.connection(member.connectionId);
-  if (connection === undefined || connection.ended) await ports.store.forget(audience, member);
-  else await ports.store.markLost(member.transportId);
+  const connection = await store.connection(connectionId);
+  if (connection === undefined || connection.ended) return store.forget(audience, member);
+  if (connection.resumeKey === undefined) return store.markLost(transportId);
+  if (connection.transportId === transportId) {
+    await store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+  } else if (connection.outbox.flusher === undefined) {
+    const second = await ports.transports.post(connection.transportId, record);
+    if (second === "accepted") return store.redirect(audience, member, connection.transportId);
+  }
+  await sendLater(ports, connectionId, record, transportId);
 }
 
 export function encodeChecked(dialect: Dialect, message: ServerMessage): string {

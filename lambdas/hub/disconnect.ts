@@ -20,11 +20,17 @@ export async function disconnect(ports: CallerPorts, event: Disconnect): Promise
   const { transportId } = event;
   const state = await ports.store.transport(transportId);
   // Mostly the client has said Close before it closed its socket, and nothing is left to do.
-  if (state === undefined || state.phase === "ended") return;
+  if (state === undefined || state.phase === "ended" || state.next !== undefined) return;
   // No handshake has come: nobody was connected, and connect may be writing still. Its deadline ends it.
   if (state.phase === "accepted" && state.turn === undefined) return;
   if (!isServed(ports, state)) return;
   const reason = toReason(ports, event, state);
+  if (state.resumable && state.end === undefined && reason.code === "transport_lost") {
+    // While it is connecting, its client can not be back yet, and its own time-out will tell.
+    if (state.phase !== "open") return;
+    await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+    return;
+  }
   const from = { phase: "open" } as const;
   if (state.phase === "open" && (await endConnection(ports, { transportId, from, reason }))) return;
   // Connecting: whoever runs `onConnected` finds the mark. Open since then: it is ended here.
@@ -36,7 +42,8 @@ function toReason(ports: CallerPorts, event: Disconnect, state: TransportState):
   switch (event.code) {
     case 1000:
     case 1005:
-      return { stopCalled: true, code: "stopped" };
+      // What a client's own server time-out looks like: one with a resume key comes back from it.
+      return state.resumable ? { stopCalled: false, code: "transport_lost" } : { stopCalled: true, code: "stopped" };
     case 1001:
       return isGatewayCut(ports, event, state)
         ? { stopCalled: false, code: "transport_lost" }

@@ -167,4 +167,5 @@ const MESSAGES: Readonly<Record<EndReason["code"], string>> = {
   rotated: "The gateway ends sockets after two hours; the client was told to come back.",
   function_died: "The function that ran onConnected died.",
   server_error: "A function failed; the log says why.",
+  outbox_full: "More waited for the client to come back than the outbox holds.",
 };

@@ -1,13 +1,17 @@
-// POST {hub}/negotiate: hands out a connection. Nothing is stored, the signed token carries it all.
+// POST {hub}/negotiate: hands out a connection, or the one that a resume key belongs to. Nothing is stored, the signed
+// token carries it all.
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#post-endpoint-basenegotiate-request
 
-import { type AdmissionPorts, admit, isListed, isRefusal, queryValue } from "./admission.ts";
+import { type Admission, type AdmissionPorts, admit, isListed, isRefusal, queryValue } from "./admission.ts";
 import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
+import { resumeKeyOf } from "./resume.ts";
+import type { Store } from "./store.ts";
 
 export interface NegotiatePorts extends AdmissionPorts {
   readonly tokens: ConnectionTokens;
   readonly clock: Clock;
   readonly random: Random;
+  readonly store: Pick<Store, "connectionOfKey">;
 }
 
 export interface HttpRequest extends ClientRequest {
@@ -34,20 +38,21 @@ export async function negotiate(ports: NegotiatePorts, request: HttpRequest): Pr
     return { status: admission.status, headers: { ...TEXT, ...cors }, body: admission.body };
   }
   const version = parseVersion(queryValue(request.query, "negotiateVersion"));
-  const answer =
-    "error" in version ? version : await offer(ports, version.version, admission.hub.path, admission.userIdentifier);
+  const answer = "error" in version ? version : await offer(ports, version.version, request, admission);
   return { status: 200, headers: { "content-type": "application/json", ...cors }, body: JSON.stringify(answer) };
 }
 
 async function offer(
   ports: NegotiatePorts,
   version: number,
-  hub: string,
-  userIdentifier: string | undefined,
+  request: HttpRequest,
+  { hub, userIdentifier }: Admission,
 ): Promise<object> {
-  const connectionId = ports.random.id();
+  const resumeKey = await resumeKeyOf(ports, request, hub.path, userIdentifier);
+  const known = resumeKey === undefined ? undefined : await ports.store.connectionOfKey(resumeKey);
+  const connectionId = known ?? ports.random.id();
   const token = await ports.tokens.issue({
-    hub,
+    hub: hub.path,
     connectionId,
     ...(userIdentifier !== undefined && { userIdentifier }),
     issuedAt: ports.clock.now(),

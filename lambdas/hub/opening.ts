@@ -1,13 +1,14 @@
 // The first frame: handshake, membership, onConnected. Until it is through, its function holds the turn and the
 // connection is "connecting": whoever wants it to end leaves a mark, and this function runs the ending.
 
-import { type CallerPorts, createCaller } from "./caller.ts";
+import type { CallerPorts } from "./caller.ts";
 import { type DispatchContext, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
 import { runFrame } from "./frame.ts";
-import { runLimited } from "./run-limited.ts";
-import type { EndReason, Turn } from "./store.ts";
-import { drain } from "./turn.ts";
+import { runConnected, runReconnected } from "./lifecycle-events.ts";
+import { flushOutbox } from "./outbox.ts";
+import type { EndReason, TransportState, Turn, WaitingFrame } from "./store.ts";
+import { drain, waitForTurn } from "./turn.ts";
 
 export async function openConnection(
   ports: CallerPorts,
@@ -61,19 +62,44 @@ function refused(message: string): EndReason {
   return { stopCalled: false, code: "handshake_failed", message };
 }
 
-async function runConnected(
+/**
+ * The first frame of a transport that took a connection over. The client is answered at once, whoever has the turn;
+ * what waited for it goes out, and `onReconnected` runs when its turn comes.
+ */
+export async function reopenConnection(
   ports: CallerPorts,
   context: DispatchContext,
-): Promise<{ readonly error: unknown } | undefined> {
-  const { definition } = context.hub;
-  const { onConnected } = definition;
-  if (onConnected === undefined) return undefined;
-  const { hub, state, session, channel } = context;
-  const caller = createCaller(ports, { hub, state, session, channel, redelivered: false });
-  const limit = Math.max(0, context.stopAt - ports.clock.now());
-  const outcome = await runLimited(ports.clock, limit, caller, () => onConnected.call(definition, caller.hub));
-  context.session = { ...session, items: caller.items() };
-  if (!("error" in outcome)) return undefined;
-  caller.hub.log.error("onConnected failed.", { error: outcome.error });
-  return outcome;
+  turn: Turn | undefined,
+  startedAt: number,
+  frame: Pick<WaitingFrame, "text" | "receivedAt"> & { readonly messageId: string },
+): Promise<void> {
+  const { store, dialect } = ports;
+  const { transportId, connectionId } = context.state;
+  const handshake = dialect.parseHandshake(frame.text);
+  const reply = dialect.handshakeReply(handshake.error);
+  const outcome = await context.channel.write(reply);
+  const reopened =
+    handshake.error === undefined && outcome === "accepted" ? await store.reopen(transportId) : undefined;
+  if (reopened === undefined) {
+    await loseAgain(ports, context.state);
+    return turn === undefined ? undefined : drain(ports, context, turn, startedAt, undefined);
+  }
+  await flushOutbox(ports, { connectionId, transportId }, transportId);
+  if (turn === undefined) {
+    const key = `${String(frame.receivedAt).padStart(15, "0")}##${frame.messageId}`;
+    const waiting = { key, text: handshake.rest, receivedAt: frame.receivedAt, transportId, reconnected: true };
+    return waitForTurn(ports, reopened, waiting, startedAt);
+  }
+  await runReconnected(ports, context);
+  const rest = handshake.rest === "" ? "open" : await runFrame(ports, context, dialect.parse(handshake.rest));
+  if (rest === "open") await drain(ports, context, turn, startedAt, undefined);
+}
+
+/** The client did not take up its connection: it has its time to come back once more. */
+export async function loseAgain(
+  ports: CallerPorts,
+  { transportId }: Pick<TransportState, "transportId">,
+): Promise<void> {
+  await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+  await ports.transports.close(transportId);
 }

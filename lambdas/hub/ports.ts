@@ -60,6 +60,8 @@ export interface ConnectionTokens {
   issue(claims: ConnectionTokenClaims): Promise<string>;
   /** The claims, or undefined for anything that was not issued with this secret. Does not judge age. */
   verify(token: string): Promise<ConnectionTokenClaims | undefined>;
+  /** A name for a client's resume key, bound to hub and user, that gives the key away to nobody. URL-safe. */
+  nameOfKey(hub: string, userIdentifier: string | undefined, key: string): Promise<string>;
 }
 
 /** Claims as `auth` returns them: a JWT's payload, or the like. */

@@ -4,9 +4,9 @@ import type { ClientMessage } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { endConnection } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame } from "./frame.ts";
-import { openConnection } from "./opening.ts";
-import type { InvocationNote, TransportState } from "./store.ts";
-import { drain, newTurn, openContext, waitForTurn } from "./turn.ts";
+import { openConnection, reopenConnection } from "./opening.ts";
+import type { InvocationNote, TransportState, WaitingFrame } from "./store.ts";
+import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 export interface Frame {
   readonly transportId: string;
@@ -29,15 +29,26 @@ export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
     ports.store.take(frame.transportId, deadline, turn),
     ports.store.session(frame.transportId),
   ]);
-  if (state === undefined || session === undefined) return refuse(ports, frame.transportId);
-  if (state.turn?.holder !== turn.holder) {
+  if (state === undefined) return refuse(ports, frame.transportId);
+  if (session === undefined) {
+    await Promise.all([leaveTurn(ports, frame.transportId, turn), refuse(ports, frame.transportId)]);
+    return;
+  }
+  const holds = state.turn?.holder === turn.holder;
+  if (state.resuming) {
+    const context = openContext(ports, state, session, startedAt);
+    if (error === undefined) {
+      // The client has its answer already, and the function that gave it is about to reopen the connection.
+      await waitForTurn(ports, state, toWaiting(frame, messages), startedAt);
+      if (holds) await drain(ports, context, turn, startedAt, undefined);
+      return context.channel.flushed();
+    }
+    await reopenConnection(ports, context, holds ? turn : undefined, startedAt, frame);
+    return context.channel.flushed();
+  }
+  if (!holds) {
     await Promise.all([
-      waitForTurn(
-        ports,
-        state,
-        { key: waitingKey(frame, messages), text: frame.text, receivedAt: frame.receivedAt },
-        startedAt,
-      ),
+      waitForTurn(ports, state, toWaiting(frame, messages), startedAt),
       pingIfDue(ports, state, startedAt),
     ]);
     return;
@@ -53,7 +64,10 @@ export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   await Promise.all([release, context.channel.flushed()]);
 }
 
-/** Whoever ends a connection closes its transport, after the goodbye. When nothing is left of it, nobody else will. */
+/**
+ * Whoever ends a connection, or takes it over, closes its transport after the goodbye. When nothing is left of it,
+ * nobody else will.
+ */
 async function refuse({ store, transports }: CallerPorts, transportId: string): Promise<void> {
   if ((await store.transport(transportId)) === undefined) await transports.close(transportId);
 }
@@ -72,6 +86,8 @@ async function receivePassing(
     pings ? transports.post(frame.transportId, dialect.encode({ kind: "ping" })) : undefined,
   ]);
   if (state === undefined) return refuse(ports, frame.transportId);
+  // Its handshake is being answered.
+  if (state.resuming) return;
   if (state.phase === "accepted" && state.turn === undefined) {
     const text = dialect.handshakeReply("An unexpected error occurred during connection handshake.");
     await endConnection(ports, {
@@ -114,6 +130,11 @@ function noteInvocations(messages: readonly ClientMessage[]): readonly Invocatio
     notes.push({ id: message.id, target: message.target });
   }
   return notes;
+}
+
+function toWaiting(frame: Frame, messages: readonly ClientMessage[]): WaitingFrame {
+  const { text, receivedAt, transportId } = frame;
+  return { key: waitingKey(frame, messages), text, receivedAt, transportId };
 }
 
 /** Sorts by receive time, then by invocation id as the clients count them. */

@@ -2,12 +2,14 @@
 // was read, so a frame, a second sweeper or a late function may come between at any point.
 
 import type { CallerPorts } from "./caller.ts";
+import { sayGoodbye } from "./closing.ts";
 import { endConnection, isServed } from "./ending.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 
 export async function repair(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
   if (!isServed(ports, state)) return;
+  if (state.next !== undefined) return clearReplaced(ports, state, state.next, lease.lastTick);
   switch (state.phase) {
     case "ended":
       return finishEnding(ports, state, lease.lastTick);
@@ -64,17 +66,54 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
     const reason: EndReason = { stopCalled: false, code: "transport_lost" };
     await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason, goodbye: {} });
   } else if (isSilent(deadline, lease)) {
-    await endSilent(ports, state);
+    if (state.resumable && !state.lost) await loseSilent(ports, state);
+    else if (await isUnused(ports, state)) await ports.store.dropUnused(transportId);
+    else await endSilent(ports, state);
   } else if ((state.turn !== undefined || state.waiting > 0) && isFree(state.turn, lease.lastTick)) {
     await takeOver(ports, state, ports.clock.now());
-  } else if (state.rotateAt < lease.lastTick) {
+  } else if (state.rotateAt < lease.lastTick && !state.lost) {
+    await rotate(ports, state);
+  }
+}
+
+async function rotate(ports: CallerPorts, { transportId, resumable }: TransportState): Promise<void> {
+  const message = { kind: "close", allowReconnect: true } as const;
+  if (resumable) {
+    const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+    if (lost !== undefined) await sayGoodbye(ports, transportId, ports.dialect.encode(message));
+  } else {
     await endConnection(ports, {
       transportId,
       from: { phase: "open" },
       reason: { stopCalled: false, code: "rotated" },
-      goodbye: { message: { kind: "close", allowReconnect: true } },
+      goodbye: { message },
     });
   }
+}
+
+/** Its client may come back: so far it has only lost its transport. */
+async function loseSilent(ports: CallerPorts, { transportId, deadline }: TransportState): Promise<void> {
+  // It may have been heard since the sweep read its row.
+  if ((await ports.store.transport(transportId))?.deadline !== deadline) return;
+  const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+  if (lost !== undefined) await ports.transports.close(transportId);
+}
+
+/** Whether a connect function died before it pointed the connection here: then there is nothing to end. */
+async function isUnused(ports: CallerPorts, state: TransportState): Promise<boolean> {
+  if (!state.resuming) return false;
+  return (await ports.store.connection(state.connectionId))?.transportId !== state.transportId;
+}
+
+/** The row of a transport that was taken over has served when nobody can hold its turn any more. */
+async function clearReplaced(ports: CallerPorts, state: TransportState, next: string, now: number): Promise<void> {
+  if (state.deadline >= now) return;
+  const connection = await ports.store.connection(state.connectionId);
+  const stands = connection !== undefined && !connection.ended && connection.transportId === state.transportId;
+  if (stands) return ports.store.thaw(state.transportId, next);
+  // Closed already, unless the connect function died before that: a half-open one goes on swallowing posts.
+  await ports.transports.close(state.transportId);
+  await ports.store.dropReplaced(state.transportId);
 }
 
 function isSilent(deadline: number, lease: SweeperLease): boolean {

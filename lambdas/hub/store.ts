@@ -31,7 +31,9 @@ export type EndCode =
   /** The function that ran `onConnected` died in it. */
   | "function_died"
   /** A function failed over a frame, for a reason that is not the client's. */
-  | "server_error";
+  | "server_error"
+  /** More waited for a client to come back than the outbox holds. */
+  | "outbox_full";
 
 /**
  * `accepted`: the socket exists; with a turn taken, its handshake and `onConnected` are running ("connecting").
@@ -70,6 +72,14 @@ export interface TransportState {
   readonly end: EndReason | undefined;
   /** In phase `ended`: who finishes the ending. */
   readonly ender: string | undefined;
+  /** Whether its client may come back with a resume key. */
+  readonly resumable: boolean;
+  /** The transport is gone; the deadline is when its client has to be back. */
+  readonly lost: boolean;
+  /** Its client is back and owes a handshake. Until then nothing may be posted to it. */
+  readonly resuming: boolean;
+  /** The transport that has taken over: from then on this row stands still. */
+  readonly next: string | undefined;
 }
 
 /** A connection row, kept as a tombstone for a day after the end, so that no token is used twice. */
@@ -79,6 +89,27 @@ export interface ConnectionState {
   readonly transportId: string;
   readonly userIdentifier: string | undefined;
   readonly ended: boolean;
+  /** The name of the resume key it connected with. */
+  readonly resumeKey: string | undefined;
+  readonly outbox: OutboxHead;
+}
+
+/** Where the messages stand that wait for a client to come back. Numbers count from 1 and are never used twice. */
+export interface OutboxHead {
+  /** The newest number that was given out. */
+  readonly last: number;
+  /** All numbers up to here are done with. */
+  readonly sent: number;
+  /** Who posts what waits; while there is one, everybody else only puts messages in. */
+  readonly flusher: string | undefined;
+  /** Since when: epoch milliseconds. */
+  readonly flushingSince: number;
+}
+
+/** A message that waits. Without a record it only takes up its number. */
+export interface QueuedMessage {
+  readonly number: number;
+  readonly record: string | undefined;
 }
 
 /** Who the client is, as `hub.user` shows it. */
@@ -121,6 +152,10 @@ export interface WaitingFrame {
   readonly key: string;
   readonly text: string;
   readonly receivedAt: number;
+  /** By which it came: after a resume, nobody waits for its completions any more. */
+  readonly transportId: string;
+  /** In place of a frame: `onReconnected` waits for its turn. */
+  readonly reconnected?: boolean;
 }
 
 export interface NewConnection {
@@ -131,6 +166,20 @@ export interface NewConnection {
   readonly deadline: number;
   readonly rotateAt: number;
   readonly session: Session;
+  readonly resumeKey: string | undefined;
+}
+
+/** A transport that takes over a connection. */
+export interface Takeover {
+  /** The transport before it, frozen. */
+  readonly from: TransportState;
+  readonly transportId: string;
+  /** When a missing handshake loses it again. */
+  readonly deadline: number;
+  readonly rotateAt: number;
+  /** Items are taken over from the one before. */
+  readonly session: Session;
+  readonly now: number;
 }
 
 /** Where the sweeper left off. */
@@ -182,6 +231,65 @@ export interface Store {
    */
   accept(connection: NewConnection): Promise<"accepted" | "taken">;
 
+  // --- resume ----------------------------------------------------------------------------------------------------
+
+  /** The connection that was opened with a resume key, consistent. */
+  connectionOfKey(resumeKey: string): Promise<string | undefined>;
+  /**
+   * Stops a transport in favour of `next`: from here on every verb refuses it, until `until` at least. Undefined if
+   * the connection is not open, is to end, or is being taken over already.
+   */
+  freeze(transportId: string, next: string, until: number): Promise<TransportState | undefined>;
+  /** Takes a freeze back that nobody made use of. */
+  thaw(transportId: string, next: string): Promise<void>;
+  /**
+   * Writes the new transport with turn and waiting count of the frozen one, and its session; then points the
+   * connection to it, whose outbox waits from then on. False, and nothing is left behind, if it has ended or moved.
+   */
+  takeOver(takeover: Takeover): Promise<boolean>;
+  /** The client's handshake has come: messages are dispatched again. Undefined when it is to end, or was lost again. */
+  reopen(transportId: string): Promise<TransportState | undefined>;
+  /** The transport is gone, its client has until `deadline`. Undefined if it is lost already, or not open. */
+  lose(transportId: string, deadline: number): Promise<TransportState | undefined>;
+  /** Removes row and session of a transport that nobody pointed its connection to. */
+  dropUnused(transportId: string): Promise<void>;
+  /** Removes the row of a transport that was taken over. */
+  dropReplaced(transportId: string): Promise<void>;
+  /** Gives the turn up without looking at what waits: whoever reopens the connection will. */
+  yieldTurn(transportId: string, holder: string): Promise<void>;
+
+  // --- the outbox ------------------------------------------------------------------------------------------------
+
+  /**
+   * Gives out a number, and makes `flusher` the flusher if there is none. Undefined when the connection has ended or
+   * is gone; `full` when `limit` bytes wait already.
+   */
+  nextNumber(
+    connectionId: string,
+    flusher: string,
+    now: number,
+    bytes: number,
+    limit: number,
+  ): Promise<ConnectionState | "full" | undefined>;
+  /** False when the number is taken: somebody did not want to wait for it any longer. */
+  putMessage(connectionId: string, message: QueuedMessage, now: number): Promise<boolean>;
+  /** What waits after a number, in order, consistent. */
+  queued(connectionId: string, after: number): Promise<readonly QueuedMessage[]>;
+  /** A message was posted. */
+  dropMessage(connectionId: string, number: number): Promise<void>;
+  /** Becomes the flusher in place of `seen`. Undefined when there is another, or the transport has changed. */
+  startFlush(
+    connectionId: string,
+    transportId: string,
+    flusher: string,
+    seen: string | undefined,
+    now: number,
+  ): Promise<ConnectionState | undefined>;
+  /** Stops being the flusher when everything up to `sent` is done with. False when there is more, or another flusher. */
+  finishFlush(connectionId: string, flusher: string, sent: number): Promise<boolean>;
+  /** Stops being the flusher with messages left. */
+  stopFlush(connectionId: string, flusher: string): Promise<void>;
+
   // --- frames and the turn ---------------------------------------------------------------------------------------
 
   /** A frame arrived that passes the turn: moves the deadline. Undefined when the connection is ended or ending. */
@@ -217,8 +325,8 @@ export interface Store {
   /** Consistent. Gone once `onDisconnected` has been run to its end. */
   session(transportId: string): Promise<Session | undefined>;
 
-  /** Writes the changed keys, deletes those whose value is undefined. Does nothing once the session is gone. */
-  saveItems(transportId: string, changes: Readonly<Record<string, string | undefined>>): Promise<void>;
+  /** Writes the changed keys, deletes those whose value is undefined. False once the session is gone. */
+  saveItems(transportId: string, changes: Readonly<Record<string, string | undefined>>): Promise<boolean>;
 
   // --- membership ------------------------------------------------------------------------------------------------
 
@@ -237,6 +345,8 @@ export interface Store {
   member(connectionId: string, hub: string): Promise<Member | undefined>;
   /** Everybody addressed, in pages, read consistently. */
   members(audience: Audience): AsyncIterable<readonly Member[]>;
+  /** Corrects the hint, if it still is what was read. */
+  redirect(audience: Audience, member: Member, transportId: string): Promise<void>;
   /** Removes a stale membership, only while it still names this transport. */
   forget(audience: Audience, member: Member): Promise<void>;
 
@@ -257,7 +367,7 @@ export interface Store {
   bury(connectionId: string, expiresAt: number): Promise<ConnectionState | undefined>;
   /** Marks `onDisconnected` as done (or not wanted) by deleting the session. */
   dropSession(transportId: string): Promise<void>;
-  /** Removes memberships and waiting frames of a buried connection. */
+  /** Removes memberships, waiting frames, outbox and resume key of a buried connection. */
   clear(connection: ConnectionState): Promise<void>;
   /** Removes the transport row, if `ender` still has the claim. The last step. */
   dropTransport(transportId: string, ender: string): Promise<void>;

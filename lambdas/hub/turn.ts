@@ -6,17 +6,22 @@
 //
 // A row is visible before it is counted, each row runs at most once, and a holder whose lease has run out is dead.
 
+import type { ParsedFrame } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { openChannel } from "./channel.ts";
 import { type DispatchContext, failInvocation } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
-import { failFrame, runFrame } from "./frame.ts";
+import { failFrame, isInvocation, runFrame } from "./frame.ts";
+import { runReconnected } from "./lifecycle-events.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 
 /** A holder older than this starts no further frame, so that each has time to run. Milliseconds. */
 const DRAIN_LIMIT = 10_000;
 /** A frame that waited longer is not run any more, but answered with an error. Milliseconds. */
 const FRAME_AGE = 300_000;
+/** How long a holder looks for the transport that its connection goes over to. Milliseconds. */
+const MOVE_TIME = 2_000;
+const PAUSE = 100;
 
 export function newTurn(ports: CallerPorts, invocations: Turn["invocations"]): Turn {
   return { holder: ports.random.id(), until: ports.clock.now() + LEASE, invocations };
@@ -43,12 +48,21 @@ export async function waitForTurn(
   startedAt: number,
 ): Promise<void> {
   await ports.store.enqueue(state.connectionId, frame);
-  const counted = await ports.store.count(state.transportId);
+  const counted = await countWaiting(ports, state.transportId);
   if (counted === undefined) {
     await ports.store.claimFrame(state.connectionId, frame.key);
     return;
   }
-  if (counted.phase === "open" && isFree(counted.turn, ports.clock.now())) await takeOver(ports, counted, startedAt);
+  const runs = counted.phase === "open" && !counted.resuming;
+  if (runs && isFree(counted.turn, ports.clock.now())) await takeOver(ports, counted, startedAt);
+}
+
+/** The turn moves with its connection, and so does the count. */
+async function countWaiting(ports: CallerPorts, transportId: string): Promise<TransportState | undefined> {
+  const counted = await ports.store.count(transportId);
+  if (counted !== undefined) return counted;
+  const next = (await ports.store.transport(transportId))?.next;
+  return next === undefined ? undefined : countWaiting(ports, next);
 }
 
 export function isFree(turn: Turn | undefined, now: number): boolean {
@@ -63,12 +77,19 @@ export async function takeOver(ports: CallerPorts, state: TransportState, starte
   const turn = newTurn(ports, []);
   if (!(await ports.store.steal(state.transportId, turn, state.turn))) return;
   const session = await ports.store.session(state.transportId);
-  if (session === undefined) return;
+  if (session === undefined) return leaveTurn(ports, state.transportId, turn);
   const context = openContext(ports, state, session, startedAt);
   for (const { id, target } of state.turn?.invocations ?? []) {
     failInvocation(ports, context, { id, target });
   }
   await Promise.all([context.channel.flushed(), drain(ports, context, turn, startedAt, undefined)]);
+}
+
+/** The session has moved on, and with it the turn that was just taken: it is left to the next frame or sweep. */
+export async function leaveTurn({ store }: Pick<CallerPorts, "store">, transportId: string, turn: Turn): Promise<void> {
+  await store.abandon(transportId, turn.holder);
+  const next = (await store.transport(transportId))?.next;
+  if (next !== undefined) await leaveTurn({ store }, next, turn);
 }
 
 /**
@@ -82,21 +103,66 @@ export async function drain(
   startedAt: number,
   seen: number | undefined,
 ): Promise<void> {
+  const { store, clock } = ports;
   const { transportId } = context.state;
   let known = seen;
   for (;;) {
-    if (known !== undefined && (await ports.store.release(transportId, turn.holder, known, false))) return;
-    const state = await ports.store.transport(transportId);
+    if (known !== undefined && (await store.release(transportId, turn.holder, known, false))) return;
+    const state = await store.transport(transportId);
+    if (state?.next !== undefined) return drainMoved(ports, context, turn, startedAt, state.next);
     if (state?.phase !== "open" || state.end !== undefined || state.turn?.holder !== turn.holder) return;
+    // The client is back, but not through its handshake: who lets it in runs what waits.
+    if (state.resuming) {
+      await store.yieldTurn(transportId, turn.holder);
+      known = undefined;
+      continue;
+    }
     known = state.waiting;
-    for (const frame of await ports.store.waiting(state.connectionId)) {
-      if (ports.clock.now() - startedAt > DRAIN_LIMIT) return ports.store.abandon(transportId, turn.holder);
-      const claimed = await ports.store.claimFrame(state.connectionId, frame.key);
-      const parsed = ports.dialect.parse(frame.text);
+    for (const frame of await store.waiting(state.connectionId)) {
+      if (clock.now() - startedAt > DRAIN_LIMIT) return store.abandon(transportId, turn.holder);
       // Nobody else takes frames while the turn is held: one that is gone was claimed by a first try, whose answer the
       // SDK did not get, and which did not run.
-      if (!claimed || ports.clock.now() - frame.receivedAt > FRAME_AGE) failFrame(ports, context, parsed);
-      else if ((await runFrame(ports, context, parsed)) === "ended") return;
+      const claimed = await store.claimFrame(state.connectionId, frame.key);
+      if ((await runWaiting(ports, context, frame, claimed)) === "ended") return;
     }
   }
+}
+
+/** The connection went over to another transport, and the turn with it. */
+async function drainMoved(
+  ports: CallerPorts,
+  context: DispatchContext,
+  turn: Turn,
+  startedAt: number,
+  transportId: string,
+): Promise<void> {
+  const giveUpAt = ports.clock.now() + MOVE_TIME;
+  // The old transport is frozen first: whoever moves the connection puts the new one, with this turn, a moment later.
+  while ((await ports.store.transport(transportId)) === undefined && ports.clock.now() < giveUpAt) {
+    await ports.clock.sleep(PAUSE);
+  }
+  const channel = openChannel(ports.transports, transportId);
+  const moved = { ...context, channel, state: { ...context.state, transportId } };
+  await drain(ports, moved, turn, startedAt, undefined);
+  await channel.flushed();
+}
+
+async function runWaiting(
+  ports: CallerPorts,
+  context: DispatchContext,
+  frame: WaitingFrame,
+  claimed: boolean,
+): Promise<"open" | "ended"> {
+  if (frame.reconnected) await runReconnected(ports, context);
+  const parsed = ports.dialect.parse(frame.text);
+  // The client has given up on what it asked by a transport that is gone, and may use its ids again.
+  const own = frame.transportId === context.state.transportId ? parsed : withoutIds(parsed);
+  if (claimed && ports.clock.now() - frame.receivedAt <= FRAME_AGE) return runFrame(ports, context, own);
+  failFrame(ports, context, own);
+  return "open";
+}
+
+function withoutIds({ messages, error }: ParsedFrame): ParsedFrame {
+  const silent = messages.map((message) => (isInvocation(message) ? { ...message, id: undefined } : message));
+  return { messages: silent, error };
 }

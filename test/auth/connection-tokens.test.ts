@@ -152,3 +152,33 @@ function userJwt(key: Uint8Array): Promise<string> {
 }
 
 const withoutHeader = (jws: string) => jws.slice(jws.indexOf(".") + 1);
+
+describe("the name of a resume key", () => {
+  const KEY = "0123456789abcdef0123456789abcdef";
+
+  it("is the same each time, and does not show the key", async () => {
+    const name = await tokens.nameOfKey("chat", "ada", KEY);
+    expect(await connectionTokens(SECRET).nameOfKey("chat", "ada", KEY)).toBe(name);
+    expect(name).toMatch(/^[\w-]{43}$/);
+    expect(name).not.toContain(KEY);
+  });
+
+  it.each<[string, string, string | undefined, string]>([
+    ["hub", "other", "ada", KEY],
+    ["user", "chat", "bob", KEY],
+    ["user, who is nobody", "chat", undefined, KEY],
+    ["user, who is empty", "chat", "", KEY],
+    ["key", "chat", "ada", KEY.toUpperCase()],
+  ])("is another one for another %s", async (_title, hub, user, key) => {
+    expect(await tokens.nameOfKey(hub, user, key)).not.toBe(await tokens.nameOfKey("chat", "ada", KEY));
+  });
+
+  it("tells nobody from somebody without a name", async () => {
+    expect(await tokens.nameOfKey("chat", undefined, KEY)).not.toBe(await tokens.nameOfKey("chat", "", KEY));
+  });
+
+  it("is another one under another secret", async () => {
+    const others = connectionTokens("another secret of at least 32 characters");
+    expect(await others.nameOfKey("chat", "ada", KEY)).not.toBe(await tokens.nameOfKey("chat", "ada", KEY));
+  });
+});

@@ -31,14 +31,17 @@ export class TableWatch {
 
   /**
    * Resolves when every connection whose handshake has begun has ended: the transport row is deleted last. Says how
-   * many sockets are left that never shook hands.
+   * many rows are left to the sweeper: of sockets that never shook hands, were lost, or were taken over.
    */
   async ended(): Promise<number> {
     for (;;) {
       const deleted = new Promise<void>((wake) => this.#waiting.push(wake));
       const transports = (await this.#rows()).filter(({ pk }) => pk?.S?.startsWith("T#"));
-      if (transports.every(({ phase, holder }) => phase?.S === "accepted" && holder === undefined))
-        return transports.length;
+      const leftToSweeper = transports.filter(
+        ({ phase, holder, next, lost }) =>
+          next !== undefined || lost !== undefined || (phase?.S === "accepted" && holder === undefined),
+      );
+      if (leftToSweeper.length === transports.length) return transports.length;
       await deleted;
     }
   }

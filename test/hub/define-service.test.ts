@@ -14,7 +14,12 @@ describe("defineService", () => {
       auth: undefined,
       allowedOrigins: undefined,
       requestHeaders: [],
-      lifetime: { clientTimeoutInterval: 30_000, keepAliveInterval: 15_000, handshakeTimeout: 15_000 },
+      lifetime: {
+        clientTimeoutInterval: 30_000,
+        keepAliveInterval: 15_000,
+        handshakeTimeout: 15_000,
+        disconnectTimeout: 30_000,
+      },
       enableDetailedErrors: false,
     });
   });
@@ -75,12 +80,16 @@ describe("defineService", () => {
       { hubs, allowedOrigins: [origin] },
       `\`allowedOrigins\` holds '${origin}'; an origin is scheme and host without a path, such as 'https://app.example.com'.`,
     ]),
-    ...["clientTimeoutInterval", "keepAliveInterval", "handshakeTimeout"].flatMap((name) =>
+    ...["clientTimeoutInterval", "keepAliveInterval", "handshakeTimeout", "disconnectTimeout"].flatMap((name) =>
       [999, Number.NaN, Number.POSITIVE_INFINITY, "15000"].map((value): [object, string] => [
         { hubs, lifetime: { clientTimeoutInterval: 30_000, keepAliveInterval: 15_000, [name]: value } },
         `lifetime.${name} is ${value}; it is a number of milliseconds, 1000 or more.`,
       ]),
     ),
+    [
+      { hubs, lifetime: { disconnectTimeout: 5999 } },
+      "lifetime.disconnectTimeout is 5999 ms; it must be 6000 or more.",
+    ],
     [
       { hubs, lifetime: { clientTimeoutInterval: 20_000, keepAliveInterval: 10_001 } },
       "lifetime.keepAliveInterval (10001 ms) must be at most half of clientTimeoutInterval (20000 ms).",

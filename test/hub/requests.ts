@@ -2,7 +2,8 @@
 
 import { defineHub, defineService, type ServiceOptions } from "signalr-lambda";
 import { connectionTokens } from "../../lambdas/auth/index.ts";
-import type { Authenticate, ClientRequest, LogFields } from "../../lambdas/hub/index.ts";
+import type { Authenticate, ClientRequest, LogFields, PostOutcome, Transports } from "../../lambdas/hub/index.ts";
+import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
 import { memoryTable } from "../suites/memory-store.ts";
@@ -12,6 +13,11 @@ const hubs = {
   members: defineHub()({ methods: {}, authorize: true }),
   admins: defineHub()({ methods: {}, authorize: { roles: ["Admin", "Owner"] } }),
   nobodys: defineHub()({ methods: {}, authorize: { roles: [] } }),
+};
+
+const nowhere: Transports = {
+  post: async (): Promise<PostOutcome> => "gone",
+  close: async () => undefined,
 };
 
 /** What negotiate and connect need, and what they leave behind. */
@@ -31,6 +37,8 @@ export function admissionPorts({
     clock,
     tokens,
     store: table.store(),
+    transports: nowhere,
+    dialect: core,
     random: { id: () => `id-${++ids}` },
   };
   return { ports, lines, clock, tokens, table };

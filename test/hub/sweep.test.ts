@@ -81,6 +81,7 @@ async function accept(store: Store, connectionId: string, given: { deadline?: nu
       request: { query: {}, headers: {} },
       items: {},
     },
+    resumeKey: undefined,
     ...given,
   });
   expect(outcome).toBe("accepted");
@@ -299,7 +300,7 @@ describe("what is due", () => {
     const ports = openPorts();
     const transportId = await open(ports.store, "c");
     const text = core.encode({ kind: "invocation", target: "echo", args: ["hello"] });
-    await ports.store.enqueue("c", { key: "1", text, receivedAt: clock.now() });
+    await ports.store.enqueue("c", { key: "1", text, receivedAt: clock.now(), transportId });
     await ports.store.count(transportId);
     void sweep(ports);
     await settled();
@@ -419,7 +420,7 @@ describe("a function that dies over an ending", () => {
           const arranging = table.store();
           const transportId = await open(arranging, "c");
           await arranging.join({ connectionId: "c", transportId }, HUB, "group");
-          await arranging.enqueue("c", { key: "1", text: "{}", receivedAt: clock.now() });
+          await arranging.enqueue("c", { key: "1", text: "{}", receivedAt: clock.now(), transportId });
           await arranging.markLost(transportId);
 
           const { access, died } = dyingAt(last, happens);
@@ -450,7 +451,7 @@ describe("rotation", () => {
           ...ports,
           authenticate: undefined,
           random: { id: () => `${chance.next()}` },
-          tokens: { issue: async () => "", verify: async () => undefined },
+          tokens: { issue: async () => "", verify: async () => undefined, nameOfKey: async () => "" },
         },
         { transportId: `T${index}`, hubPath: HUB, headers: {}, query: {}, sourceIp: undefined },
       );

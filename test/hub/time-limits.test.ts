@@ -92,7 +92,8 @@ async function accept(ports: ServerPorts): Promise<void> {
     items: {},
   };
   const times = { deadline: clock.now() + 15_000, rotateAt: clock.now() + 7_000_000 };
-  await ports.store.accept({ transportId: TRANSPORT, connectionId: "connection", hub: "chat", session, ...times });
+  const connection = { transportId: TRANSPORT, connectionId: "connection", hub: "chat", resumeKey: undefined };
+  await ports.store.accept({ ...connection, session, ...times });
 }
 
 async function open(ports: ServerPorts): Promise<void> {

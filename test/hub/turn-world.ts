@@ -395,6 +395,7 @@ class World {
           request: { query: {}, headers: {} },
           items: {},
         },
+        resumeKey: undefined,
       });
       if (outcome === "accepted") accepted();
     });

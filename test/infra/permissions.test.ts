@@ -4,8 +4,9 @@ import { deploy, permissionsOf, read, resource, resources } from "./deployed.ts"
 const { template } = deploy();
 
 const LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"];
-const ACCEPT = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"];
-const SERVE = [...ACCEPT, "dynamodb:Query", "dynamodb:UpdateItem"];
+const READ = ["dynamodb:GetItem"];
+const ACCEPT = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
+const SERVE = [...ACCEPT.slice(0, 3), "dynamodb:Query", "dynamodb:UpdateItem"];
 const STAGE = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<RealtimeSocketsApi>/prod";
 const SOCKETS = {
   [`${STAGE}/POST/@connections/*`]: ["execute-api:ManageConnections"],
@@ -14,10 +15,10 @@ const SOCKETS = {
 
 describe("each function may do what it does, and nothing else", () => {
   it.each([
-    ["Connect", { "<RealtimeTable.Arn>": ACCEPT }],
+    ["Connect", { "<RealtimeTable.Arn>": ACCEPT, ...SOCKETS }],
     ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Disconnect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
-    ["Negotiate", {}],
+    ["Negotiate", { "<RealtimeTable.Arn>": READ }],
     ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
   ])("%s", (name, expected) => {
     expect(read(resource(template, `Realtime${name}`).Properties.Role)).toBe(`<Realtime${name}Role.Arn>`);

@@ -171,10 +171,10 @@ describe("the functions", () => {
     SIGNALR_TOKEN_SECRET: "{{resolve:secretsmanager:<RealtimeTokenSecret>:SecretString:::}}",
   };
   it.each([
-    ["Connect", { ...table, ...secret }],
+    ["Connect", { ...table, ...callback, ...secret }],
     ["Message", { ...table, ...callback }],
     ["Disconnect", { ...table, ...callback }],
-    ["Negotiate", secret],
+    ["Negotiate", { ...table, ...secret }],
     ["Sweep", { ...table, ...callback }],
   ])("%s is told what it needs and nothing else", (name, expected) => {
     const variables = Object.entries(resource(template, `Realtime${name}`).Properties.Environment.Variables);

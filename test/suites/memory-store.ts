@@ -8,6 +8,7 @@ import {
   isSilent,
   type Member,
   type Phase,
+  type QueuedMessage,
   type Session,
   type Store,
   type SweeperLease,
@@ -20,6 +21,12 @@ import {
 export type Access = <Result>(verb: keyof Store, rows: string, run: () => Result) => Promise<Result>;
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
+
+interface ConnectionRow extends ConnectionState {
+  /** What waits, in bytes. */
+  readonly bytes: number;
+  readonly expiresAt?: number;
+}
 
 /** Rows by key. Those with `expiresAt` (epoch milliseconds) are garbage after it. */
 type Rows = Map<string, { readonly expiresAt?: number }>;
@@ -40,6 +47,8 @@ export const rowKeys = {
   connection: (connectionId: string) => key("connection", connectionId),
   groupOf: (connectionId: string, group: string) => key("groupOf", connectionId, group),
   frame: (connectionId: string, frame: string) => key("frame", connectionId, frame),
+  message: (connectionId: string, number: number) => key("message", connectionId, String(number).padStart(15, "0")),
+  resumeKey: (name: string) => key("resumeKey", name),
   membership: (audience: Audience, connectionId: string) => key("member", ...nameOf(audience), connectionId),
   sweeper: key("sweeper"),
 } as const;
@@ -88,6 +97,48 @@ function memoryStore(rows: Rows, access: Access): Store {
     change: (row: Mutable<TransportState>) => void,
   ) => update<TransportState>(verb, rowKeys.transport(id), condition, change);
 
+  async function connection(
+    verb: keyof Store,
+    id: string,
+    condition: (row: ConnectionRow) => boolean,
+    change: (row: Mutable<ConnectionRow>) => void,
+  ): Promise<ConnectionState | undefined> {
+    const row = await update<ConnectionRow>(verb, rowKeys.connection(id), condition, change);
+    return row === undefined ? undefined : toConnection(row);
+  }
+
+  async function changeItems(
+    verb: keyof Store,
+    transportId: string,
+    changes: readonly (readonly [string, string | undefined])[],
+  ): Promise<boolean> {
+    const row = await update<Session>(
+      verb,
+      rowKeys.session(transportId),
+      () => true,
+      (each) => {
+        const items = new Map(Object.entries(each.items));
+        for (const [name, value] of changes) {
+          if (value === undefined) items.delete(name);
+          else items.set(name, value);
+        }
+        each.items = withoutPrototype([...items]);
+      },
+    );
+    return row !== undefined;
+  }
+
+  async function removeTransport(
+    verb: keyof Store,
+    id: string,
+    condition: (row: TransportState) => boolean,
+  ): Promise<void> {
+    await access(verb, rowKeys.transport(id), () => {
+      const row = rows.get(rowKeys.transport(id)) as TransportState | undefined;
+      if (row !== undefined && condition(row)) rows.delete(rowKeys.transport(id));
+    });
+  }
+
   async function lives(verb: keyof Store, connectionId: string): Promise<boolean> {
     const row = await get<ConnectionState>(verb, rowKeys.connection(connectionId));
     return row !== undefined && !row.ended;
@@ -99,7 +150,7 @@ function memoryStore(rows: Rows, access: Access): Store {
   }
 
   return {
-    async accept({ transportId, connectionId, hub, deadline, rotateAt, session }) {
+    async accept({ transportId, connectionId, hub, deadline, rotateAt, session, resumeKey }) {
       const row: TransportState = {
         transportId,
         connectionId,
@@ -112,13 +163,20 @@ function memoryStore(rows: Rows, access: Access): Store {
         waiting: 0,
         end: undefined,
         ender: undefined,
+        resumable: resumeKey !== undefined,
+        lost: false,
+        resuming: false,
+        next: undefined,
       };
-      const connection: ConnectionState = {
+      const connection: ConnectionRow = {
         connectionId,
         hub,
         transportId,
         userIdentifier: session.userIdentifier,
         ended: false,
+        resumeKey,
+        outbox: { last: 0, sent: 0, flusher: undefined, flushingSince: 0 },
+        bytes: 0,
       };
       await access("accept", rowKeys.transport(transportId), () => putNew(rows, rowKeys.transport(transportId), row));
       const [holder] = await Promise.all([
@@ -128,10 +186,193 @@ function memoryStore(rows: Rows, access: Access): Store {
         }),
         put("accept", rowKeys.session(transportId), session),
       ]);
-      if (holder.transportId === transportId && !holder.ended) return "accepted";
+      if (holder.transportId === transportId && !holder.ended) {
+        if (resumeKey !== undefined) await put("accept", rowKeys.resumeKey(resumeKey), { connectionId });
+        return "accepted";
+      }
       await remove("accept", rowKeys.session(transportId));
       await remove("accept", rowKeys.transport(transportId));
       return "taken";
+    },
+
+    async connectionOfKey(resumeKey) {
+      const row = await get<{ connectionId: string }>("connectionOfKey", rowKeys.resumeKey(resumeKey));
+      return row?.connectionId;
+    },
+    freeze: (id, next, until) =>
+      transport(
+        "freeze",
+        id,
+        (row) =>
+          row.end === undefined &&
+          row.phase === "open" &&
+          row.resumable &&
+          (row.next === undefined || row.next === next),
+        (row) => {
+          row.next = next;
+          row.deadline = until;
+        },
+      ),
+    async thaw(id, next) {
+      await transport(
+        "thaw",
+        id,
+        (row) => row.next === next,
+        (row) => {
+          row.next = undefined;
+        },
+      );
+    },
+    async takeOver({ from, transportId, deadline, rotateAt, session, now }) {
+      const { connectionId, hub, waiting } = from;
+      const row: TransportState = {
+        transportId,
+        connectionId,
+        hub,
+        phase: "open",
+        deadline,
+        previousDeadline: deadline,
+        rotateAt,
+        turn: from.turn && { ...from.turn, invocations: [] },
+        waiting,
+        end: undefined,
+        ender: undefined,
+        resumable: true,
+        lost: false,
+        resuming: true,
+        next: undefined,
+      };
+      await access("takeOver", rowKeys.transport(transportId), () => putNew(rows, rowKeys.transport(transportId), row));
+      const before = (await get<Session>("takeOver", rowKeys.session(from.transportId)))?.items ?? {};
+      await put("takeOver", rowKeys.session(transportId), { ...session, items: before });
+      const moved = await update<ConnectionRow>(
+        "takeOver",
+        rowKeys.connection(connectionId),
+        (each) => !each.ended && [from.transportId, transportId].includes(each.transportId),
+        (each) => {
+          each.transportId = transportId;
+          each.outbox = { ...each.outbox, flusher: transportId, flushingSince: now };
+        },
+      );
+      if (moved === undefined) {
+        await remove("takeOver", rowKeys.session(transportId));
+        await remove("takeOver", rowKeys.transport(transportId));
+        return false;
+      }
+      const old = rowKeys.session(from.transportId);
+      const last = await access("takeOver", old, () => {
+        const session = rows.get(old) as Session | undefined;
+        rows.delete(old);
+        return session?.items;
+      });
+      const changes = changesOf(before, last ?? before);
+      if (changes.length > 0) await changeItems("takeOver", transportId, changes);
+      return true;
+    },
+    reopen: (id) =>
+      transport(
+        "reopen",
+        id,
+        (row) => isNotToEnd(row) && row.resuming && !row.lost,
+        (row) => {
+          row.resuming = false;
+        },
+      ),
+    lose: (id, deadline) =>
+      transport(
+        "lose",
+        id,
+        (row) => isNotToEnd(row) && row.phase === "open" && !row.lost,
+        (row) => {
+          row.lost = true;
+          row.deadline = deadline;
+        },
+      ),
+    async dropUnused(id) {
+      await remove("dropUnused", rowKeys.session(id));
+      await removeTransport("dropUnused", id, (row) => row.resuming);
+    },
+    async dropReplaced(id) {
+      await remove("dropReplaced", rowKeys.session(id));
+      await removeTransport("dropReplaced", id, (row) => row.next !== undefined);
+    },
+    async yieldTurn(id, holder) {
+      await transport(
+        "yieldTurn",
+        id,
+        (row) => row.turn?.holder === holder && row.resuming && row.next === undefined,
+        (row) => {
+          row.turn = undefined;
+        },
+      );
+    },
+
+    async nextNumber(connectionId, flusher, now, bytes, limit) {
+      const row = await connection(
+        "nextNumber",
+        connectionId,
+        (each) => !each.ended && each.bytes < limit,
+        (each) => {
+          const head = each.outbox;
+          each.bytes += bytes;
+          each.outbox = {
+            last: head.last + 1,
+            sent: head.sent,
+            flusher: head.flusher ?? flusher,
+            flushingSince: head.flusher === undefined ? now : head.flushingSince,
+          };
+        },
+      );
+      if (row !== undefined) return row;
+      return (await lives("nextNumber", connectionId)) ? "full" : undefined;
+    },
+    putMessage: (connectionId, message, now) => {
+      const name = rowKeys.message(connectionId, message.number);
+      return access("putMessage", name, () => putNew(rows, name, { ...message, expiresAt: now + MESSAGE_GARBAGE }));
+    },
+    queued: (connectionId, after) =>
+      access("queued", key("message", connectionId), () =>
+        ofKind<QueuedMessage>(rows, key("message", connectionId))
+          .filter(({ number }) => number > after)
+          .map(({ number, record }) => ({ number, record }))
+          .sort((one, other) => one.number - other.number),
+      ),
+    async dropMessage(connectionId, number) {
+      await remove("dropMessage", rowKeys.message(connectionId, number));
+    },
+    startFlush: (connectionId, transportId, flusher, seen, now) =>
+      connection(
+        "startFlush",
+        connectionId,
+        (row) =>
+          !row.ended &&
+          row.transportId === transportId &&
+          (row.outbox.flusher === seen || row.outbox.flusher === flusher),
+        (row) => {
+          row.outbox = { ...row.outbox, flusher, flushingSince: now };
+        },
+      ),
+    async finishFlush(connectionId, flusher, sent) {
+      const row = await connection(
+        "finishFlush",
+        connectionId,
+        ({ outbox }) => outbox.flusher === flusher && outbox.last === sent,
+        (each) => {
+          each.bytes = 0;
+          each.outbox = { last: each.outbox.last, sent, ...NO_FLUSHER };
+        },
+      );
+      return row !== undefined;
+    },
+    async stopFlush(connectionId, flusher) {
+      await connection(
+        "stopFlush",
+        connectionId,
+        ({ outbox }) => outbox.flusher === flusher,
+        (each) => {
+          each.outbox = { ...each.outbox, ...NO_FLUSHER };
+        },
+      );
     },
 
     touch: (id, deadline) => transport("touch", id, isNotToEnd, (row) => moveDeadline(row, deadline)),
@@ -163,7 +404,11 @@ function memoryStore(rows: Rows, access: Access): Store {
       const state = await transport(
         "release",
         id,
-        (row) => row.turn?.holder === holder && row.waiting === seen && (!open || isNotToEnd(row)),
+        (row) =>
+          row.turn?.holder === holder &&
+          row.waiting === seen &&
+          row.next === undefined &&
+          (!open || (isNotToEnd(row) && row.phase === "accepted")),
         (row) => {
           if (open) row.phase = "open";
           row.turn = undefined;
@@ -196,7 +441,13 @@ function memoryStore(rows: Rows, access: Access): Store {
     waiting: (connectionId) =>
       access("waiting", key("frame", connectionId), () =>
         ofKind<WaitingFrame>(rows, key("frame", connectionId))
-          .map(({ key, text, receivedAt }) => ({ key, text, receivedAt }))
+          .map(({ key, text, receivedAt, transportId, reconnected = false }) => ({
+            key,
+            text,
+            receivedAt,
+            transportId,
+            reconnected,
+          }))
           .sort((one, other) => compareBytes(one.key, other.key)),
       ),
     claimFrame: (connectionId, frame) => remove("claimFrame", rowKeys.frame(connectionId, frame)),
@@ -211,19 +462,7 @@ function memoryStore(rows: Rows, access: Access): Store {
       return session && { ...session, items: withoutPrototype(Object.entries(session.items)) };
     },
     async saveItems(transportId, changes) {
-      await update<Session>(
-        "saveItems",
-        rowKeys.session(transportId),
-        () => true,
-        (row) => {
-          const items = new Map(Object.entries(row.items));
-          for (const [name, value] of Object.entries(changes)) {
-            if (value === undefined) items.delete(name);
-            else items.set(name, value);
-          }
-          row.items = withoutPrototype([...items]);
-        },
-      );
+      return changeItems("saveItems", transportId, Object.entries(changes));
     },
 
     async enter({ connectionId, transportId }, hub, user) {
@@ -253,6 +492,16 @@ function memoryStore(rows: Rows, access: Access): Store {
       const prefix = key("member", ...nameOf(audience));
       yield await access("members", prefix, () => structuredClone(ofKind<Member>(rows, prefix)));
     },
+    async redirect(audience, { connectionId, transportId }, to) {
+      await update<Member>(
+        "redirect",
+        rowKeys.membership(audience, connectionId),
+        (row) => row.transportId === transportId,
+        (row) => {
+          row.transportId = to;
+        },
+      );
+    },
     async forget(audience, { connectionId, transportId }) {
       const name = rowKeys.membership(audience, connectionId);
       await access("forget", name, () => {
@@ -270,6 +519,7 @@ function memoryStore(rows: Rows, access: Access): Store {
         "claimEnd",
         transportId,
         (row) => {
+          if (row.next !== undefined) return false;
           if (row.ender === ender) return true;
           if (row.phase !== from.phase) return false;
           if (from.phase === "open") return from.deadline === undefined || row.deadline === from.deadline;
@@ -284,21 +534,20 @@ function memoryStore(rows: Rows, access: Access): Store {
         },
       ),
     async bury(id, expiresAt) {
-      const row = await update<ConnectionState & { expiresAt?: number }>(
+      return connection(
         "bury",
-        rowKeys.connection(id),
+        id,
         () => true,
         (row) => {
           row.ended = true;
           row.expiresAt = expiresAt;
         },
       );
-      return row === undefined ? undefined : toConnection(row);
     },
     async dropSession(transportId) {
       await remove("dropSession", rowKeys.session(transportId));
     },
-    async clear({ connectionId, hub, userIdentifier }) {
+    async clear({ connectionId, hub, userIdentifier, resumeKey }) {
       const groups = await query("clear", key("groupOf", connectionId));
       const names = await query("clear", key("frame", connectionId));
       names.push(rowKeys.membership({ kind: "hub", hub }, connectionId));
@@ -307,13 +556,14 @@ function memoryStore(rows: Rows, access: Access): Store {
       }
       for (const name of groups) await leave("clear", connectionId, hub, lastPart(name));
       for (const name of names) await remove("clear", name);
-    },
-    async dropTransport(id, ender) {
-      await access("dropTransport", rowKeys.transport(id), () => {
-        const row = rows.get(rowKeys.transport(id)) as TransportState | undefined;
-        if (row?.ender === ender) rows.delete(rowKeys.transport(id));
+      if (resumeKey === undefined) return;
+      const own = rowKeys.resumeKey(resumeKey);
+      await access("clear", own, () => {
+        if ((rows.get(own) as { connectionId: string } | undefined)?.connectionId === connectionId) rows.delete(own);
       });
+      for (const name of await query("clear", key("message", connectionId))) await remove("clear", name);
     },
+    dropTransport: (id, ender) => removeTransport("dropTransport", id, (row) => row.ender === ender),
     async markLost(id) {
       await transport("markLost", id, isNotToEnd, (row) => {
         row.deadline = 0;
@@ -350,10 +600,14 @@ function memoryStore(rows: Rows, access: Access): Store {
 
 /** How long a waiting frame that nobody ran may lie about. Milliseconds. */
 const FRAME_GARBAGE = 3_600_000;
+/** How long a message that nobody came for may lie about. Milliseconds. */
+const MESSAGE_GARBAGE = 24 * 3_600_000;
+const NO_FLUSHER = { flusher: undefined, flushingSince: 0 };
 const NEVER_SWEPT: SweeperLease = { generation: 0, lastTick: 0, notBefore: 0 };
 
+/** And no other transport has taken over. */
 function isNotToEnd(row: TransportState): boolean {
-  return row.end === undefined;
+  return row.end === undefined && row.next === undefined;
 }
 
 function isSame(turn: Turn | undefined, other: Turn | undefined): boolean {
@@ -364,17 +618,27 @@ function isDue({ deadline, turn, waiting, rotateAt }: TransportState, now: numbe
   return deadline < now || rotateAt < now || (turn === undefined ? waiting > 0 : turn.until < now);
 }
 
+/** A frame has come, so the transport is there. */
 function moveDeadline(row: Mutable<TransportState>, deadline: number): void {
+  row.lost = false;
   row.previousDeadline = row.deadline;
   row.deadline = deadline;
 }
 
-function putNew(rows: Rows, name: string, row: object): void {
-  if (!rows.has(name)) rows.set(name, structuredClone(row));
+function putNew(rows: Rows, name: string, row: object): boolean {
+  if (rows.has(name)) return false;
+  rows.set(name, structuredClone(row));
+  return true;
 }
 
-function toConnection({ connectionId, hub, transportId, userIdentifier, ended }: ConnectionState): ConnectionState {
-  return { connectionId, hub, transportId, userIdentifier, ended };
+function toConnection(row: ConnectionState): ConnectionState {
+  const { connectionId, hub, transportId, userIdentifier, ended, resumeKey, outbox } = row;
+  return { connectionId, hub, transportId, userIdentifier, ended, resumeKey, outbox };
+}
+
+function changesOf(before: Session["items"], after: Session["items"]): [string, string | undefined][] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).map((name) => [name, after[name]]);
 }
 
 /** A JSON array without its end: what begins like a key belongs to it, and no name reaches into another row's key. */

@@ -3,14 +3,18 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type {
   Audience,
+  ConnectionState,
   EndClaim,
   EndReason,
   Member,
   NewConnection,
+  OutboxHead,
   Session,
   Store,
+  Takeover,
   TransportState,
   Turn,
+  WaitingFrame,
 } from "../../lambdas/hub/index.ts";
 
 export interface OpenStore {
@@ -25,6 +29,8 @@ const HUB = "chat";
 const LOST: EndReason = { stopCalled: false, code: "transport_lost" };
 const STOPPED: EndReason = { stopCalled: true, code: "stopped", message: "Bye." };
 const FAILED: EndReason = { stopCalled: false, code: "handshake_failed" };
+
+const EMPTY: OutboxHead = { last: 0, sent: 0, flusher: undefined, flushingSince: 0 };
 
 /** Names that mean something to a prototype, to a key, or to a parser. All of them are different names. */
 const HOSTILE_NAMES: readonly string[] = [
@@ -93,6 +99,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         deadline: NOW + 15_000,
         rotateAt: NOW + 6_600_000,
         session: sessionOf({ userIdentifier }),
+        resumeKey: undefined,
         ...others,
       };
     }
@@ -172,6 +179,10 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           waiting: 0,
           end: undefined,
           ender: undefined,
+          resumable: false,
+          lost: false,
+          resuming: false,
+          next: undefined,
         });
         expect(await store.connection(connectionId)).toStrictEqual({
           connectionId,
@@ -179,6 +190,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           transportId,
           userIdentifier: "ada",
           ended: false,
+          resumeKey: undefined,
+          outbox: EMPTY,
         });
         expect(await store.session(transportId)).toEqual(session);
       });
@@ -472,7 +485,13 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     });
 
     describe("waiting frames", () => {
-      const frame = (key: string, text = "{}") => ({ key, text, receivedAt: NOW });
+      const frame = (key: string, text = "{}") => ({
+        key,
+        text,
+        receivedAt: NOW,
+        transportId: id("transport"),
+        reconnected: false,
+      });
 
       it("are seen in the order of their keys, and only by their connection", async () => {
         const { connectionId } = await connect();
@@ -820,12 +839,599 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       });
     });
 
+    /** Open, with a resume key of its own. */
+    const connectResumable = (changes: Parameters<typeof newConnection>[0] = {}) =>
+      connect({ resumeKey: id("key"), ...changes });
+
+    async function freeze({ transportId }: NewConnection, next = id("next")): Promise<TransportState> {
+      const frozen = await store.freeze(transportId, next, NOW + 35_000);
+      if (frozen === undefined) throw new Error("It can not be frozen.");
+      return frozen;
+    }
+
+    async function takeOver(connection: NewConnection, next = id("next")): Promise<TransportState> {
+      expect(await store.takeOver(takeoverOf(await freeze(connection, next), next))).toBe(true);
+      const taken = await store.transport(next);
+      if (taken === undefined) throw new Error("Nothing has taken over.");
+      return taken;
+    }
+
+    describe("a resume key", () => {
+      it("names the connection that was opened with it, until it is cleared", async () => {
+        const connection = await connectResumable();
+        expect(await store.connectionOfKey(id("key"))).toBe(connection.connectionId);
+        expect(await store.connection(connection.connectionId)).toMatchObject({ resumeKey: id("key"), outbox: EMPTY });
+        expect(await store.transport(connection.transportId)).toMatchObject({ resumable: true, lost: false });
+        await end(connection);
+        expect(await store.connectionOfKey(id("key"))).toBeUndefined();
+      });
+
+      it("names the last of two connections, and the end of the first leaves it alone", async () => {
+        const first = await connectResumable();
+        const second = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
+        await end(first);
+        expect(await store.connectionOfKey(id("key"))).toBe(second.connectionId);
+        await end(second, "another");
+        expect(await store.connectionOfKey(id("key"))).toBeUndefined();
+      });
+
+      it("is not written by a connection id that is taken", async () => {
+        await connect();
+        expect(await store.accept(newConnection({ transportId: id("second"), resumeKey: id("key") }))).toBe("taken");
+        expect(await store.connectionOfKey(id("key"))).toBeUndefined();
+      });
+
+      it.each(HOSTILE_NAMES)("may have any name: %j", async (name) => {
+        const resumeKey = `${id("")}${name}`;
+        const connection = await connectResumable({ resumeKey });
+        expect(await store.connectionOfKey(resumeKey)).toBe(connection.connectionId);
+        await end(connection);
+        expect(await store.connectionOfKey(resumeKey)).toBeUndefined();
+      });
+    });
+
+    describe("freeze", () => {
+      it("stops a transport in favour of the next", async () => {
+        const connection = await connectResumable();
+        const before = await store.transport(connection.transportId);
+        const frozen = await freeze(connection);
+        expect(frozen).toStrictEqual({
+          ...before,
+          next: id("next"),
+          deadline: NOW + 35_000,
+          previousDeadline: frozen.previousDeadline,
+        });
+        expect(await store.transport(connection.transportId)).toStrictEqual(frozen);
+      });
+
+      it("has one winner among 50", async () => {
+        const { transportId } = await connectResumable();
+        const nexts = Array.from({ length: 50 }, (_, index) => id(`next ${index}`));
+        const states = await Promise.all(nexts.map((next) => store.freeze(transportId, next, NOW + 35_000)));
+        expect(states.filter((state) => state !== undefined)).toHaveLength(1);
+        const winner = nexts[states.findIndex((state) => state !== undefined)];
+        expect((await store.transport(transportId))?.next).toBe(winner);
+      });
+
+      it("is one freeze when it is made twice, as by a retry of the SDK", async () => {
+        const connection = await connectResumable();
+        expect(await freeze(connection)).toMatchObject({ next: id("next") });
+        expect(await freeze(connection)).toMatchObject({ next: id("next") });
+      });
+
+      it.each<[string, () => Promise<NewConnection>]>([
+        ["has no resume key", () => connect()],
+        ["is not open yet", () => accept({ resumeKey: id("key") })],
+        [
+          "is to end",
+          async () => {
+            const connection = await connectResumable();
+            await store.markEnd(connection.transportId, LOST, 0);
+            return connection;
+          },
+        ],
+        [
+          "has ended",
+          async () => {
+            const connection = await connectResumable();
+            await store.claimEnd(claimOf(connection));
+            return connection;
+          },
+        ],
+      ])("is refused when the connection %s", async (_title, open) => {
+        const connection = await open();
+        const before = await store.transport(connection.transportId);
+        expect(await store.freeze(connection.transportId, id("next"), NOW + 35_000)).toBeUndefined();
+        expect(await store.transport(connection.transportId)).toStrictEqual(before);
+      });
+
+      it("makes every verb refuse the transport, whoever has the turn", async () => {
+        const connection = await connectResumable();
+        const { transportId } = connection;
+        const holder = turnOf("holder");
+        await store.take(transportId, NOW + 30_000, holder);
+        await store.count(transportId);
+        const frozen = await freeze(connection);
+        expect(await store.touch(transportId, NOW + 40_000)).toBeUndefined();
+        expect(await store.take(transportId, NOW + 40_000, turnOf("next"))).toBeUndefined();
+        expect(await store.count(transportId)).toBeUndefined();
+        expect(await store.steal(transportId, turnOf("thief"), holder)).toBe(false);
+        expect(await store.release(transportId, "holder", 1, false)).toBe(false);
+        expect(await store.release(transportId, "holder", 1, true)).toBe(false);
+        expect(await store.open(transportId, "holder")).toBe(false);
+        expect(await store.reopen(transportId)).toBeUndefined();
+        expect(await store.lose(transportId, NOW)).toBeUndefined();
+        await store.yieldTurn(transportId, "holder");
+        await store.markLost(transportId);
+        expect(await store.markEnd(transportId, STOPPED, 0)).toBeUndefined();
+        expect(await store.claimEnd(claimOf(connection))).toBeUndefined();
+        expect(await store.freeze(transportId, id("another"), NOW)).toBeUndefined();
+        expect(await store.transport(transportId)).toStrictEqual(frozen);
+      });
+
+      it("loses no count to a race: it goes along, or is refused", async () => {
+        for (let round = 0; round < 10; round++) {
+          const { transportId } = await connectResumable({
+            transportId: id(`t${round}`),
+            connectionId: id(`c${round}`),
+          });
+          const [frozen, ...counts] = await Promise.all([
+            store.freeze(transportId, id(`n${round}`), NOW + 35_000),
+            ...Array.from({ length: 5 }, () => store.count(transportId)),
+          ]);
+          expect(frozen?.waiting).toBe(counts.filter((state) => state !== undefined).length);
+        }
+      });
+
+      it("lets one of freeze and claimEnd win", async () => {
+        for (let round = 0; round < 10; round++) {
+          const connection = await connectResumable({ transportId: id(`t${round}`), connectionId: id(`c${round}`) });
+          const [frozen, claimed] = await Promise.all([
+            store.freeze(connection.transportId, id(`n${round}`), NOW + 35_000),
+            store.claimEnd(claimOf(connection)),
+          ]);
+          expect([frozen, claimed].filter((state) => state !== undefined)).toHaveLength(1);
+        }
+      });
+    });
+
+    describe("thaw", () => {
+      it("takes back its own freeze, not another's", async () => {
+        const connection = await connectResumable();
+        const frozen = await freeze(connection);
+        await store.thaw(connection.transportId, id("another"));
+        expect(await store.transport(connection.transportId)).toStrictEqual(frozen);
+        await store.thaw(connection.transportId, id("next"));
+        expect(await store.transport(connection.transportId)).toStrictEqual({ ...frozen, next: undefined });
+        expect(await store.touch(connection.transportId, NOW + 40_000)).toBeDefined();
+      });
+    });
+
+    describe("takeOver", () => {
+      it("brings a transport that waits for its handshake, with the turn and the count of the one before", async () => {
+        const connection = await connectResumable();
+        const { transportId, connectionId } = connection;
+        await store.take(transportId, NOW, { ...turnOf("holder"), invocations: [{ id: "1", target: "a" }] });
+        await store.count(transportId);
+        const taken = await takeOver(connection);
+        expect(taken).toStrictEqual({
+          ...taken,
+          transportId: id("next"),
+          connectionId,
+          hub: HUB,
+          phase: "open",
+          deadline: NOW + 15_000,
+          rotateAt: NOW + 6_600_000,
+          turn: turnOf("holder"),
+          waiting: 1,
+          resumable: true,
+          resuming: true,
+          lost: false,
+          next: undefined,
+          end: undefined,
+        });
+        expect(await store.connection(connectionId)).toMatchObject({
+          transportId: id("next"),
+          outbox: { last: 0, sent: 0, flusher: id("next"), flushingSince: NOW },
+        });
+      });
+
+      it("takes the session over: who it is now, and the items as they were", async () => {
+        const connection = await connectResumable();
+        await store.saveItems(connection.transportId, { a: "1", b: "2" });
+        const session = { ...sessionOf({ userIdentifier: "ada" }), request: { query: { room: "2" }, headers: {} } };
+        const from = await freeze(connection);
+        await store.takeOver({ ...takeoverOf(from, id("next")), session });
+        expect(await store.session(id("next"))).toEqual({ ...session, items: { a: "1", b: "2" } });
+        expect(await store.session(connection.transportId)).toBeUndefined();
+        expect(await store.saveItems(connection.transportId, { c: "3" })).toBe(false);
+      });
+
+      it("is one when it is made twice, as by a retry", async () => {
+        const connection = await connectResumable();
+        const from = await freeze(connection);
+        expect(await store.takeOver(takeoverOf(from, id("next")))).toBe(true);
+        expect(await store.connection(connection.connectionId)).toMatchObject({ transportId: id("next") });
+      });
+
+      it("can go on from one transport to the next", async () => {
+        const connection = await connectResumable();
+        await takeOver(connection);
+        const second = { ...connection, transportId: id("next") };
+        await takeOver(second, id("third"));
+        expect((await store.connection(connection.connectionId))?.transportId).toBe(id("third"));
+        expect((await store.transport(id("next")))?.next).toBe(id("third"));
+      });
+
+      it("leaves nothing behind when the connection has ended or moved", async () => {
+        const connection = await connectResumable();
+        const from = await freeze(connection);
+        const before = await opened.rows();
+        await store.bury(connection.connectionId, NOW + 60_000);
+        expect(await store.takeOver(takeoverOf(from, id("next")))).toBe(false);
+        expect(await opened.rows()).toEqual(before);
+        const moved = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
+        await takeOver(moved, id("n2"));
+        const rows = await opened.rows();
+        const stale = { ...frozenOf(id("c2")), transportId: id("t2 before") };
+        expect(await store.takeOver(takeoverOf(stale, id("n3")))).toBe(false);
+        expect(await opened.rows()).toEqual(rows);
+      });
+
+      it("leaves nothing behind of a race with bury", { timeout: 60_000 }, async () => {
+        for (let round = 0; round < 20; round++) {
+          const before = (await opened.rows()).length;
+          const connection = await connectResumable({
+            transportId: id(`t${round}`),
+            connectionId: id(`c${round}`),
+            resumeKey: id(`k${round}`),
+          });
+          const next = id(`n${round}`);
+          const from = await freeze(connection, next);
+          const [taken, buried] = await Promise.all([
+            store.takeOver(takeoverOf(from, next)),
+            store.bury(connection.connectionId, NOW + 60_000),
+          ]);
+          if (buried === undefined) throw new Error("It is not buried.");
+          expect((await store.transport(next)) !== undefined).toBe(taken);
+          expect((await store.session(next)) !== undefined).toBe(taken);
+          await store.clear(buried);
+          await store.dropReplaced(connection.transportId);
+          if (taken) await store.dropUnused(next);
+          expect(await opened.rows()).toHaveLength(before + 1);
+        }
+      });
+
+      it("loses no item that is written meanwhile", { timeout: 60_000 }, async () => {
+        for (let round = 0; round < 20; round++) {
+          const connection = await connectResumable({ transportId: id(`t${round}`), connectionId: id(`c${round}`) });
+          await store.saveItems(connection.transportId, { old: "1", gone: "1" });
+          const next = id(`n${round}`);
+          const from = await freeze(connection, next);
+          // As a caller does: to the transport it knows, then to the next.
+          const save = async (changes: Record<string, string | undefined>): Promise<void> => {
+            if (!(await store.saveItems(connection.transportId, changes))) await store.saveItems(next, changes);
+          };
+          const saves = async (): Promise<void> => {
+            for (let index = 0; index < 10; index++) await save({ [`key ${index}`]: "1" });
+            await save({ gone: undefined });
+          };
+          await Promise.all([store.takeOver(takeoverOf(from, next)), saves()]);
+          const items = (await store.session(next))?.items ?? {};
+          expect(Object.keys(items).sort()).toEqual(
+            ["old", ...Array.from({ length: 10 }, (_, i) => `key ${i}`)].sort(),
+          );
+        }
+      });
+    });
+
+    describe("reopen", () => {
+      it("dispatches again, once", async () => {
+        await takeOver(await connectResumable());
+        const states = await Promise.all(Array.from({ length: 50 }, () => store.reopen(id("next"))));
+        const winners = states.filter((state) => state !== undefined);
+        expect(winners).toHaveLength(1);
+        expect(winners[0]).toMatchObject({ resuming: false, phase: "open" });
+      });
+
+      it("is refused to a transport that nobody resumed, and to one that is to end, was lost, or taken over", async () => {
+        const connection = await connectResumable();
+        expect(await store.reopen(connection.transportId)).toBeUndefined();
+        await takeOver(connection);
+        await store.lose(id("next"), NOW + 30_000);
+        expect(await store.reopen(id("next"))).toBeUndefined();
+        await store.touch(id("next"), NOW + 30_000);
+        await takeOver({ ...connection, transportId: id("next") }, id("third"));
+        expect(await store.reopen(id("next"))).toBeUndefined();
+        await store.markEnd(id("third"), LOST, 0);
+        expect(await store.reopen(id("third"))).toBeUndefined();
+      });
+    });
+
+    describe("lose", () => {
+      it("says so to one of 50, and gives the client its time", async () => {
+        const { transportId } = await connectResumable();
+        const states = await Promise.all(Array.from({ length: 50 }, () => store.lose(transportId, NOW + 60_000)));
+        const winners = states.filter((state) => state !== undefined);
+        expect(winners).toHaveLength(1);
+        expect(winners[0]).toMatchObject({ lost: true, deadline: NOW + 60_000 });
+        expect(await store.transport(transportId)).toStrictEqual(winners[0]);
+      });
+
+      it.each<[string, (transportId: string) => Promise<TransportState | undefined>]>([
+        ["a frame that passes the turn", (transportId) => store.touch(transportId, NOW + 30_000)],
+        ["a frame that takes it", (transportId) => store.take(transportId, NOW + 30_000, turnOf("holder"))],
+      ])("is taken back by %s", async (_title, arrive) => {
+        const { transportId } = await connectResumable();
+        await store.lose(transportId, NOW + 60_000);
+        expect(await arrive(transportId)).toMatchObject({ lost: false, deadline: NOW + 30_000 });
+        expect(await store.lose(transportId, NOW + 60_000)).toBeDefined();
+      });
+
+      it("is refused before it is open, and when it is to end", async () => {
+        const { transportId } = await accept({ resumeKey: id("key") });
+        expect(await store.lose(transportId, NOW)).toBeUndefined();
+        const open = await connectResumable({ transportId: id("open"), connectionId: id("open") });
+        await store.markEnd(open.transportId, LOST, 0);
+        expect(await store.lose(open.transportId, NOW)).toBeUndefined();
+      });
+
+      it("does not keep its client from coming back", async () => {
+        const connection = await connectResumable();
+        await store.lose(connection.transportId, NOW + 60_000);
+        expect(await takeOver(connection)).toMatchObject({ lost: false, resuming: true });
+      });
+    });
+
+    describe("what a resume leaves", () => {
+      it("is removed: a transport nobody took up, with its session, but none that was", async () => {
+        await takeOver(await connectResumable());
+        await store.reopen(id("next"));
+        await store.dropUnused(id("next"));
+        expect(await store.transport(id("next"))).toBeDefined();
+        const other = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
+        await takeOver(other, id("n2"));
+        await store.dropUnused(id("n2"));
+        expect(await store.transport(id("n2"))).toBeUndefined();
+        expect(await store.session(id("n2"))).toBeUndefined();
+      });
+
+      it("is removed: a transport that was taken over, with a session that was left, but none that was not", async () => {
+        const connection = await connectResumable();
+        await freeze(connection);
+        await store.dropReplaced(connection.transportId);
+        expect(await store.transport(connection.transportId)).toBeUndefined();
+        expect(await store.session(connection.transportId)).toBeUndefined();
+        const other = await connect({ transportId: id("t2"), connectionId: id("c2") });
+        await store.dropReplaced(other.transportId);
+        expect(await store.transport(other.transportId)).toBeDefined();
+      });
+    });
+
+    describe("yieldTurn", () => {
+      it("gives up its own turn while the handshake is owed, and keeps the count", async () => {
+        const connection = await connectResumable();
+        await store.take(connection.transportId, NOW, turnOf("holder"));
+        await store.count(connection.transportId);
+        await takeOver(connection);
+        await store.yieldTurn(id("next"), "another");
+        expect((await store.transport(id("next")))?.turn?.holder).toBe("holder");
+        await store.yieldTurn(id("next"), "holder");
+        expect(await store.transport(id("next"))).toMatchObject({ turn: undefined, waiting: 1 });
+      });
+
+      it("is refused once the handshake has come, which may rely on the holder", async () => {
+        const connection = await connectResumable();
+        await store.take(connection.transportId, NOW, turnOf("holder"));
+        await takeOver(connection);
+        await store.reopen(id("next"));
+        await store.yieldTurn(id("next"), "holder");
+        expect((await store.transport(id("next")))?.turn?.holder).toBe("holder");
+      });
+    });
+
+    describe("redirect", () => {
+      it("corrects a hint that is as it was read", async () => {
+        const connection = await connect();
+        await store.join(memberOf(connection), HUB, id("group"));
+        const group = groupOf(id("group"));
+        await store.redirect(group, { ...memberOf(connection), transportId: "another" }, id("next"));
+        expect(await membersOf(group)).toStrictEqual([memberOf(connection)]);
+        await store.redirect(group, memberOf(connection), id("next"));
+        expect(await membersOf(group)).toStrictEqual([{ ...memberOf(connection), transportId: id("next") }]);
+        await store.leave(connection.connectionId, HUB, id("group"));
+        await store.redirect(group, { ...memberOf(connection), transportId: id("next") }, id("third"));
+        expect(await membersOf(group)).toEqual([]);
+      });
+    });
+
+    describe("the outbox", () => {
+      const LIMIT = 100_000;
+      const next = (connectionId: string, flusher: string, bytes = 10) =>
+        store.nextNumber(connectionId, flusher, NOW, bytes, LIMIT);
+
+      it("gives out numbers from 1, and makes the first sender the flusher", async () => {
+        const { connectionId } = await connectResumable();
+        expect(await next(connectionId, "first")).toMatchObject({
+          connectionId,
+          outbox: { last: 1, sent: 0, flusher: "first", flushingSince: NOW },
+        });
+        expect(await store.nextNumber(connectionId, "second", NOW + 1, 10, LIMIT)).toMatchObject({
+          outbox: { last: 2, sent: 0, flusher: "first", flushingSince: NOW },
+        });
+      });
+
+      it("gives each of 50 a number of its own, and all of them one flusher", async () => {
+        const { connectionId } = await connectResumable();
+        const heads = await Promise.all(
+          Array.from({ length: 50 }, (_, index) => next(connectionId, `sender ${index}`)),
+        );
+        const outboxes = heads.map((head) => (typeof head === "object" ? head.outbox : undefined));
+        expect(outboxes.map((outbox) => outbox?.last).sort((a = 0, b = 0) => a - b)).toEqual(
+          Array.from({ length: 50 }, (_, index) => index + 1),
+        );
+        expect(new Set(outboxes.map((outbox) => outbox?.flusher)).size).toBe(1);
+      });
+
+      it("is full when as many bytes wait as it holds, and has room again when all is sent", async () => {
+        const { connectionId } = await connectResumable();
+        await next(connectionId, "first", LIMIT - 1);
+        await next(connectionId, "second", LIMIT);
+        expect(await next(connectionId, "third")).toBe("full");
+        expect(await store.finishFlush(connectionId, "first", 2)).toBe(true);
+        expect(await next(connectionId, "third")).toMatchObject({ outbox: { last: 3, sent: 2, flusher: "third" } });
+      });
+
+      it("gives no number of a connection that has ended", async () => {
+        const connection = await connectResumable();
+        await store.bury(connection.connectionId, NOW + 60_000);
+        expect(await next(connection.connectionId, "first")).toBeUndefined();
+        const { transportId, connectionId } = connection;
+        expect(await store.startFlush(connectionId, transportId, "first", undefined, NOW)).toBeUndefined();
+      });
+
+      it("keeps messages in the order of their numbers, and only behind the one that was asked for", async () => {
+        const { connectionId } = await connectResumable();
+        const other = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
+        for (const number of [10, 2, 9, 1]) {
+          expect(await store.putMessage(connectionId, { number, record: `message ${number}` }, NOW)).toBe(true);
+        }
+        await store.putMessage(other.connectionId, { number: 3, record: "another's" }, NOW);
+        expect(await store.queued(connectionId, 1)).toStrictEqual(
+          [2, 9, 10].map((number) => ({ number, record: `message ${number}` })),
+        );
+        await store.dropMessage(connectionId, 9);
+        await store.dropMessage(connectionId, 9);
+        expect((await store.queued(connectionId, 0)).map(({ number }) => number)).toEqual([1, 2, 10]);
+      });
+
+      it("keeps more than fits a page", async () => {
+        const { connectionId } = await connectResumable();
+        const record = "x".repeat(120_000);
+        const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
+        await Promise.all(numbers.map((number) => store.putMessage(connectionId, { number, record }, NOW)));
+        const messages = await store.queued(connectionId, 0);
+        expect(messages.map(({ number }) => number)).toEqual(numbers);
+        expect(messages.every((message) => message.record === record)).toBe(true);
+      });
+
+      it("refuses a message over a hole that was filled", async () => {
+        const { connectionId } = await connectResumable();
+        expect(await store.putMessage(connectionId, { number: 1, record: undefined }, NOW)).toBe(true);
+        expect(await store.putMessage(connectionId, { number: 1, record: "late" }, NOW)).toBe(false);
+        expect(await store.queued(connectionId, 0)).toStrictEqual([{ number: 1, record: undefined }]);
+      });
+
+      it("lets one of a message and the filler of its hole win", async () => {
+        const { connectionId } = await connectResumable();
+        for (let number = 1; number <= 20; number++) {
+          const won = await Promise.all([
+            store.putMessage(connectionId, { number, record: undefined }, NOW),
+            store.putMessage(connectionId, { number, record: "message" }, NOW),
+          ]);
+          expect(won.filter(Boolean)).toHaveLength(1);
+          const [message] = await store.queued(connectionId, number - 1);
+          expect(message).toStrictEqual({ number, record: won[1] ? "message" : undefined });
+        }
+      });
+
+      it("is not left by a flusher while numbers were given out, nor by anybody else", async () => {
+        const { connectionId } = await connectResumable();
+        await next(connectionId, "first");
+        await next(connectionId, "second");
+        expect(await store.finishFlush(connectionId, "first", 1)).toBe(false);
+        expect(await store.finishFlush(connectionId, "second", 2)).toBe(false);
+        expect((await store.connection(connectionId))?.outbox.flusher).toBe("first");
+        expect(await store.finishFlush(connectionId, "first", 2)).toBe(true);
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual({ ...EMPTY, last: 2, sent: 2 });
+      });
+
+      it("has no message that nobody posts: a number is seen by the flusher, or makes one", async () => {
+        const { connectionId } = await connectResumable();
+        for (let number = 1; number <= 20; number++) {
+          const flusher = `flusher ${number}`;
+          const head = await store.connection(connectionId);
+          await next(connectionId, flusher);
+          const known = head?.outbox.last ?? 0;
+          const [finished, late] = await Promise.all([
+            store.finishFlush(connectionId, flusher, known + 1),
+            next(connectionId, "late"),
+          ]);
+          const outbox = typeof late === "object" ? late.outbox : undefined;
+          expect(outbox?.flusher).toBe(finished ? "late" : flusher);
+          expect(await store.finishFlush(connectionId, outbox?.flusher ?? "", outbox?.last ?? 0)).toBe(true);
+        }
+      });
+
+      it("can be finished when nothing was ever sent", async () => {
+        const { connectionId, transportId } = await connectResumable();
+        await store.startFlush(connectionId, transportId, "flusher", undefined, NOW);
+        expect(await store.finishFlush(connectionId, "flusher", 1)).toBe(false);
+        expect(await store.finishFlush(connectionId, "flusher", 0)).toBe(true);
+      });
+
+      it("has one of 50 flushers in place of the one that was seen, and only for the transport it has", async () => {
+        const { connectionId, transportId } = await connectResumable();
+        await next(connectionId, "dead");
+        expect(await store.startFlush(connectionId, "another", "late", "dead", NOW)).toBeUndefined();
+        expect(await store.startFlush(connectionId, transportId, "late", undefined, NOW)).toBeUndefined();
+        expect(await store.startFlush(connectionId, transportId, "late", "unseen", NOW)).toBeUndefined();
+        const heads = await Promise.all(
+          Array.from({ length: 50 }, (_, index) =>
+            store.startFlush(connectionId, transportId, `flusher ${index}`, "dead", NOW + 1),
+          ),
+        );
+        const [winner, ...others] = heads.filter((head) => head !== undefined);
+        expect(others).toEqual([]);
+        expect(winner?.outbox.flushingSince).toBe(NOW + 1);
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual(winner?.outbox);
+      });
+
+      it("is stopped by its flusher alone, and forgets nothing then", async () => {
+        const { connectionId } = await connectResumable();
+        await next(connectionId, "first");
+        await store.putMessage(connectionId, { number: 1, record: "message" }, NOW);
+        await store.stopFlush(connectionId, "another");
+        expect((await store.connection(connectionId))?.outbox.flusher).toBe("first");
+        await store.stopFlush(connectionId, "first");
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual({ ...EMPTY, last: 1 });
+        expect(await store.queued(connectionId, 0)).toHaveLength(1);
+        expect(await next(connectionId, "second")).toMatchObject({ outbox: { last: 2, sent: 0, flusher: "second" } });
+      });
+
+      it("waits for the handshake of a transport that takes over", async () => {
+        const connection = await connectResumable();
+        const { connectionId } = connection;
+        await next(connectionId, "first");
+        await takeOver(connection);
+        expect(await store.finishFlush(connectionId, "first", 1)).toBe(false);
+        await store.stopFlush(connectionId, "first");
+        expect(await next(connectionId, "second")).toMatchObject({ outbox: { last: 2, flusher: id("next") } });
+        expect(await store.startFlush(connectionId, id("next"), "new", id("next"), NOW)).toMatchObject({
+          outbox: { last: 2, sent: 0, flusher: "new" },
+        });
+      });
+
+      it("goes with the connection", async () => {
+        const before = (await opened.rows()).length;
+        const connection = await connectResumable();
+        for (let number = 1; number <= 3; number++) {
+          await next(connection.connectionId, "sender");
+          await store.putMessage(connection.connectionId, { number, record: "message" }, NOW);
+        }
+        await end(connection);
+        expect(await opened.rows()).toHaveLength(before + 1);
+        expect(await store.queued(connection.connectionId, 0)).toEqual([]);
+        expect(await store.finishFlush(connection.connectionId, "sender", 2)).toBe(false);
+      });
+    });
+
     describe("an ending", () => {
       it("leaves the tombstone alone", async () => {
         const before = await opened.rows();
         const connection = await connect({ userIdentifier: id("ada") });
         await store.join(memberOf(connection), HUB, id("group"));
-        await store.enqueue(connection.connectionId, { key: "1", text: "{}", receivedAt: NOW });
+        await store.enqueue(connection.connectionId, frameOf(connection));
         await end(connection);
         expect(await opened.rows()).toHaveLength(before.length + 1);
         expect(await store.connection(connection.connectionId)).toStrictEqual({
@@ -834,6 +1440,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           transportId: connection.transportId,
           userIdentifier: id("ada"),
           ended: true,
+          resumeKey: undefined,
+          outbox: EMPTY,
         });
       });
 
@@ -897,8 +1505,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         ["transport", (name) => store.transport(name), undefined],
         ["connection", (name) => store.connection(name), undefined],
         ["session", (name) => store.session(name), undefined],
-        ["saveItems", (name) => store.saveItems(name, { a: "1", b: undefined }), undefined],
-        ["saveItems that deletes", (name) => store.saveItems(name, { b: undefined }), undefined],
+        ["saveItems", (name) => store.saveItems(name, { a: "1", b: undefined }), false],
+        ["saveItems that deletes", (name) => store.saveItems(name, { b: undefined }), false],
         ["enter", (name) => store.enter({ connectionId: name, transportId: name }, HUB, name), false],
         ["join", (name) => store.join({ connectionId: name, transportId: name }, HUB, name), false],
         ["leave", (name) => store.leave(name, HUB, name), undefined],
@@ -908,6 +1516,26 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         ["members of a user", (name) => membersOf(userOf(name)), []],
         ["members of a hub", (name) => membersOf({ kind: "hub", hub: name }), []],
         ["forget", (name) => store.forget(groupOf(name), { connectionId: name, transportId: name }), undefined],
+        [
+          "redirect",
+          (name) => store.redirect(groupOf(name), { connectionId: name, transportId: name }, "t"),
+          undefined,
+        ],
+        ["connectionOfKey", (name) => store.connectionOfKey(name), undefined],
+        ["freeze", (name) => store.freeze(name, "next", NOW), undefined],
+        ["thaw", (name) => store.thaw(name, "next"), undefined],
+        ["takeOver", (name) => store.takeOver(takeoverOf(frozenOf(name), `${name} next`)), false],
+        ["reopen", (name) => store.reopen(name), undefined],
+        ["lose", (name) => store.lose(name, NOW), undefined],
+        ["dropUnused", (name) => store.dropUnused(name), undefined],
+        ["dropReplaced", (name) => store.dropReplaced(name), undefined],
+        ["yieldTurn", (name) => store.yieldTurn(name, "holder"), undefined],
+        ["nextNumber", (name) => store.nextNumber(name, "flusher", NOW, 1, 10), undefined],
+        ["queued", (name) => store.queued(name, 0), []],
+        ["dropMessage", (name) => store.dropMessage(name, 1), undefined],
+        ["startFlush", (name) => store.startFlush(name, name, "flusher", undefined, NOW), undefined],
+        ["finishFlush", (name) => store.finishFlush(name, "flusher", 0), false],
+        ["stopFlush", (name) => store.stopFlush(name, "flusher"), undefined],
         ["markEnd", (name) => store.markEnd(name, LOST, 0), undefined],
         ["markLost", (name) => store.markLost(name), undefined],
         ["bury", (name) => store.bury(name, NOW), undefined],
@@ -926,11 +1554,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           },
           undefined,
         ]),
-        [
-          "clear",
-          (name) => store.clear({ connectionId: name, hub: HUB, transportId: name, userIdentifier: name, ended: true }),
-          undefined,
-        ],
+        ["clear", (name) => store.clear(endedOf(name)), undefined],
       ];
 
       it.each(verbs)("is not brought into being by %s", async (_title, verb, answer) => {
@@ -1084,6 +1708,49 @@ function sessionOf({ userIdentifier }: { readonly userIdentifier?: string | unde
     request: { query: { room: "1" }, headers: { "user-agent": "test" } },
     items: {},
   };
+}
+
+function frameOf({ transportId }: Pick<NewConnection, "transportId">, key = "1"): WaitingFrame {
+  return { key, text: "{}", receivedAt: NOW, transportId };
+}
+
+/** An ended connection, all of whose names are one. */
+function endedOf(name: string): ConnectionState {
+  return {
+    connectionId: name,
+    hub: HUB,
+    transportId: name,
+    userIdentifier: name,
+    ended: true,
+    resumeKey: name,
+    outbox: EMPTY,
+  };
+}
+
+/** A frozen transport that was there once, of a connection of the same name. */
+function frozenOf(name: string): TransportState {
+  return {
+    transportId: name,
+    connectionId: name,
+    hub: HUB,
+    phase: "open",
+    deadline: NOW,
+    previousDeadline: NOW,
+    rotateAt: NOW,
+    turn: undefined,
+    waiting: 0,
+    end: undefined,
+    ender: undefined,
+    resumable: true,
+    lost: false,
+    resuming: false,
+    next: `${name} next`,
+  };
+}
+
+function takeoverOf(from: TransportState, transportId: string): Takeover {
+  const times = { deadline: NOW + 15_000, rotateAt: NOW + 6_600_000, now: NOW };
+  return { from, transportId, session: sessionOf({}), ...times };
 }
 
 /** All at once would be more sockets than an engine over HTTP takes. */

@@ -1,0 +1,116 @@
+// One connection, moved from a transport to the next.
+//
+//   freeze old transport (next) → put new transport, session → point connection to it → delete old session
+//                                                              ^ from here on the new one counts
+//
+// A crash before that leaves a frozen transport that thaws, and a new one that nobody points to; both have deadlines.
+
+import type { Store, Takeover } from "../hub/index.ts";
+import { fromSession, itemsOf, NEW, toConnection } from "./connection-rows.ts";
+import { keys } from "./table.ts";
+import type { Row, TableClient, Values } from "./table-client.ts";
+import { LIVES, toState, turnToRow } from "./transport-rows.ts";
+
+type ResumeVerbs = Pick<
+  Store,
+  "connectionOfKey" | "freeze" | "thaw" | "takeOver" | "reopen" | "lose" | "dropUnused" | "dropReplaced" | "yieldTurn"
+>;
+
+export function resumeRows(table: TableClient): ResumeVerbs {
+  const update = async (transportId: string, change: string, condition: string, values: Values) => {
+    const row = await table.update(keys.transport(transportId), change, condition, values);
+    return row === undefined ? undefined : toState(row);
+  };
+
+  return {
+    async connectionOfKey(resumeKey) {
+      const row = await table.get(keys.resumeKey(resumeKey));
+      return row === undefined ? undefined : String(row.connection);
+    },
+    freeze: (id, next, until) =>
+      update(
+        id,
+        "SET #next = :next, #deadline = :until",
+        // The same freeze made twice, as by a retry of the SDK, is one freeze.
+        "attribute_exists(#pk) AND attribute_not_exists(#end) AND (attribute_not_exists(#next) OR #next = :next) " +
+          "AND #phase = :open AND attribute_exists(#resumable)",
+        {
+          ":next": next,
+          ":until": until,
+          ":open": "open",
+        },
+      ),
+    async thaw(id, next) {
+      await update(id, "REMOVE #next", "#next = :next", { ":next": next });
+    },
+    takeOver: (takeover) => takeOver(table, takeover),
+    reopen: (id) =>
+      update(id, "REMOVE #resuming", `${LIVES} AND attribute_exists(#resuming) AND attribute_not_exists(#lost)`, {}),
+    lose: (id, deadline) =>
+      update(
+        id,
+        "SET #lost = :true, #deadline = :deadline",
+        `${LIVES} AND #phase = :open AND attribute_not_exists(#lost)`,
+        {
+          ":true": true,
+          ":deadline": deadline,
+          ":open": "open",
+        },
+      ),
+    async dropUnused(id) {
+      await table.delete(keys.session(id));
+      await table.delete(keys.transport(id), "attribute_exists(#resuming)");
+    },
+    async dropReplaced(id) {
+      // A connect function may have died before it did.
+      await table.delete(keys.session(id));
+      await table.delete(keys.transport(id), "attribute_exists(#next)");
+    },
+    async yieldTurn(id, holder) {
+      // Reopened meanwhile, its handshake relies on the holder; taken over, the turn has gone along.
+      const condition = "#holder = :holder AND attribute_exists(#resuming) AND attribute_not_exists(#next)";
+      await update(id, "REMOVE #holder, #until, #invocations", condition, { ":holder": holder });
+    },
+  };
+}
+
+async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean> {
+  const { from, transportId, deadline, rotateAt, session, now } = takeover;
+  const { connectionId, hub } = from;
+  const transport = keys.transport(transportId);
+  const row: Row = {
+    connection: connectionId,
+    hub,
+    phase: "open",
+    deadline,
+    rotateAt,
+    resumable: true,
+    resuming: true,
+  };
+  await table.put(transport, { ...row, ...turnToRow(from) }, NEW);
+  const before = itemsOf((await table.get(keys.session(from.transportId))) ?? {});
+  await table.put(keys.session(transportId), { ...fromSession(session), ...before });
+  const moved = await table.update(
+    keys.connection(connectionId),
+    "SET #transport = :new, #flusher = :new, #flushingSince = :now",
+    "attribute_exists(#pk) AND attribute_not_exists(#ended) AND (#transport = :old OR #transport = :new)",
+    { ":new": transportId, ":old": from.transportId, ":now": now },
+  );
+  if (moved === undefined) {
+    await table.delete(keys.session(transportId));
+    await table.delete(transport);
+    return false;
+  }
+  await table
+    .delete(keys.session(from.transportId))
+    .then((last) => keepItems(table, transportId, before, itemsOf(last ?? {})));
+  return toConnection(connectionId, moved).transportId === transportId;
+}
+
+/** What a method wrote between the copy and the delete. */
+async function keepItems(table: TableClient, transportId: string, before: Row, after: Row): Promise<void> {
+  const changed = Object.entries(after).filter(([name, value]) => before[name] !== value);
+  const removed = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  if (changed.length === 0 && removed.length === 0) return;
+  await table.amend(keys.session(transportId), Object.fromEntries(changed), removed);
+}

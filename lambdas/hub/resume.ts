@@ -1,0 +1,51 @@
+// Resume keys: a client that comes back with the secret it chose finds its connection again.
+
+import { queryValue } from "./admission.ts";
+import { type ClosingPorts, sayGoodbye } from "./closing.ts";
+import type { ClientRequest, Clock, ConnectionTokens, Log } from "./ports.ts";
+import type { ConnectionState, Session, Store } from "./store.ts";
+
+/** Query parameter with which a client brings its key: `/chat?resume=<secret>`. */
+export const RESUME_PARAMETER = "resume";
+/** Shorter keys could be guessed, and are ignored. */
+const KEY_LENGTH = 32;
+/** How long a connect function may take to move a connection, before the old transport counts again. Milliseconds. */
+const MOVE_TIMEOUT = 35_000;
+
+/** The name of the key that a request brings; undefined without a key, or with one that is too short. */
+export async function resumeKeyOf(
+  { tokens, log }: { readonly tokens: ConnectionTokens; readonly log: Log },
+  request: ClientRequest,
+  hub: string,
+  userIdentifier: string | undefined,
+): Promise<string | undefined> {
+  const key = queryValue(request.query, RESUME_PARAMETER);
+  if (key === undefined) return undefined;
+  if (key.length >= KEY_LENGTH) return tokens.nameOfKey(hub, userIdentifier, key);
+  log.warn(`A resume key is ignored: it needs at least ${KEY_LENGTH} characters.`, { length: key.length });
+  return undefined;
+}
+
+export interface ResumeRequest {
+  readonly connection: ConnectionState;
+  readonly transportId: string;
+  readonly deadline: number;
+  readonly rotateAt: number;
+  readonly session: Session;
+}
+
+/** Moves a connection to the transport that asks for it. False when it has ended, or somebody else is moving it. */
+export async function resume(
+  ports: ClosingPorts & { readonly store: Store; readonly clock: Clock },
+  { connection, transportId, ...times }: ResumeRequest,
+): Promise<boolean> {
+  const { store, clock } = ports;
+  const now = clock.now();
+  const from = await store.freeze(connection.transportId, transportId, now + MOVE_TIMEOUT);
+  if (from === undefined) return false;
+  if (!(await store.takeOver({ ...times, from, transportId, now }))) return false;
+  // A half-open socket would go on swallowing posts, and a second page with this key is told to stay away.
+  const error = "The connection was resumed by another client with the same resume key.";
+  if (!from.lost) await sayGoodbye(ports, from.transportId, ports.dialect.encode({ kind: "close", error }));
+  return true;
+}
