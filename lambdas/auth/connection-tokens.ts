@@ -47,17 +47,24 @@ export function connectionTokens(secret: string): ConnectionTokens {
 }
 
 /** An array, because names would lengthen every URL. */
-function encode({ hub, connectionId, issuedAt, userIdentifier }: ConnectionTokenClaims): Uint8Array {
+function encode({ hub, connectionId, issuedAt, stateful, userIdentifier }: ConnectionTokenClaims): Uint8Array {
   const user = userIdentifier === undefined ? [] : [userIdentifier];
-  return Buffer.from(JSON.stringify([hub, connectionId, issuedAt, ...user]));
+  return Buffer.from(JSON.stringify([hub, connectionId, issuedAt, stateful ? 1 : 0, ...user]));
 }
 
 /** Checked in spite of the signature: another version of this package may have made the token with the same secret. */
 function decode(payload: Uint8Array): ConnectionTokenClaims | undefined {
   const fields: unknown = JSON.parse(Buffer.from(payload).toString());
   if (!Array.isArray(fields)) return undefined;
-  const [hub, connectionId, issuedAt, userIdentifier] = fields as unknown[];
+  const [hub, connectionId, issuedAt, stateful, userIdentifier] = fields as unknown[];
   if (typeof hub !== "string" || typeof connectionId !== "string" || !Number.isSafeInteger(issuedAt)) return undefined;
+  if (stateful !== 0 && stateful !== 1) return undefined;
   if (userIdentifier !== undefined && typeof userIdentifier !== "string") return undefined;
-  return { hub, connectionId, issuedAt: issuedAt as number, ...(userIdentifier !== undefined && { userIdentifier }) };
+  return {
+    hub,
+    connectionId,
+    issuedAt: issuedAt as number,
+    stateful: stateful === 1,
+    ...(userIdentifier !== undefined && { userIdentifier }),
+  };
 }

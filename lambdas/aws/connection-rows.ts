@@ -34,9 +34,10 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
         removed.map(itemAttribute),
       );
     },
-    async enqueue(connectionId, { key, text, receivedAt, transportId, reconnected }) {
+    async enqueue(connectionId, { key, text, receivedAt, transportId, handshakes, repeated, ...flags }) {
       const expiresAt = toSeconds(receivedAt + FRAME_GARBAGE);
-      const frame = { text, receivedAt, transport: transportId, reconnected };
+      const places = repeated.length === 0 ? undefined : repeated;
+      const frame = { text, receivedAt, transport: transportId, handshakes, repeated: places, ...flags };
       await table.put(keys.waiting(connectionId, key), { ...frame, [TIME_TO_LIVE]: expiresAt });
     },
     async waiting(connectionId) {
@@ -49,6 +50,8 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
             text: String(row.text),
             receivedAt: Number(row.receivedAt),
             transportId: String(row.transport),
+            handshakes: Number(row.handshakes),
+            repeated: (row.repeated ?? []) as readonly number[],
             reconnected: row.reconnected === true,
           });
         }
@@ -65,7 +68,10 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
         "attribute_exists(#pk)",
         { ":true": true, ":expiresAt": toSeconds(expiresAt) },
       );
-      return row === undefined ? undefined : toConnection(id, row);
+      if (row === undefined) return undefined;
+      const connection = toConnection(id, row);
+      if (connection.resumeKey !== undefined) await dropResumeKey(table, connection.resumeKey, id);
+      return connection;
     },
     async dropSession(transportId) {
       await table.delete(keys.session(transportId));
@@ -75,22 +81,35 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
 
 /** The transport row first: a crash after any of these writes leaves it for the sweeper to find. */
 async function accept(table: TableClient, connection: NewConnection): Promise<"accepted" | "taken"> {
-  const { transportId, connectionId, hub, deadline, rotateAt, session, resumeKey } = connection;
+  const { transportId, connectionId, hub, deadline, rotateAt, session, resumeKey, issuedAt } = connection;
   const transport = keys.transport(transportId);
-  const resumable = resumeKey === undefined ? undefined : true;
-  await table.put(transport, { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, resumable }, NEW);
+  const stateful = connection.stateful || undefined;
+  const resumable = resumeKey !== undefined || stateful;
+  const row: Row = { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, stateful };
+  await table.put(transport, { ...row, ...(resumable && { resumable }) }, NEW);
   const user = session.userIdentifier;
   const [first] = await Promise.all([
-    table.put(keys.connection(connectionId), { hub, transport: transportId, user, resumeKey }, NEW),
+    table.put(keys.connection(connectionId), { hub, transport: transportId, user, resumeKey, stateful, issuedAt }, NEW),
     table.put(keys.session(transportId), fromSession(session)),
   ]);
   if (first || (await isOwn(table, connection))) {
-    if (resumeKey !== undefined) await table.put(keys.resumeKey(resumeKey), { connection: connectionId });
+    if (resumeKey !== undefined) await putResumeKey(table, resumeKey, connectionId);
     return "accepted";
   }
   await table.delete(keys.session(transportId));
   await table.delete(transport);
   return "taken";
+}
+
+/** An ending frees the key after it has marked the connection: so one of the two sees the other. */
+async function putResumeKey(table: TableClient, resumeKey: string, connectionId: string): Promise<void> {
+  await table.put(keys.resumeKey(resumeKey), { connection: connectionId });
+  const connection = await table.get(keys.connection(connectionId));
+  if (connection?.ended === true) await dropResumeKey(table, resumeKey, connectionId);
+}
+
+async function dropResumeKey(table: TableClient, resumeKey: string, connectionId: string): Promise<void> {
+  await table.delete(keys.resumeKey(resumeKey), "#connection = :connection", { ":connection": connectionId });
 }
 
 /** Whether the row that was in the way is this very accept's, made twice as by a retry of the SDK. */
@@ -107,9 +126,14 @@ export function toConnection(connectionId: string, row: Row): ConnectionState {
     userIdentifier: row.user === undefined ? undefined : String(row.user),
     ended: row.ended === true,
     resumeKey: row.resumeKey === undefined ? undefined : String(row.resumeKey),
+    stateful: row.stateful === true,
+    issuedAt: Number(row.issuedAt ?? 0),
+    handshakes: Number(row.handshakes ?? 1),
     outbox: {
       last: Number(row.last ?? 0),
       sent: Number(row.sent ?? 0),
+      acknowledged: Number(row.acknowledged ?? 0),
+      bytes: Number(row.bytes ?? 0),
       flusher: row.flusher === undefined ? undefined : String(row.flusher),
       flushingSince: Number(row.flushingSince ?? 0),
     },

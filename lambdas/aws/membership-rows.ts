@@ -63,7 +63,7 @@ export function membershipRows(table: TableClient): MembershipVerbs {
         ":transport": transportId,
       });
     },
-    async clear({ connectionId, hub, userIdentifier, resumeKey }: ConnectionState) {
+    async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }: ConnectionState) {
       const own = await ownRows(table, connectionId);
       await forEachLimit(own.groups, DELETES_AT_ONCE, (group) => leave(connectionId, hub, group));
       const rows = own.waiting.map((key) => keys.waiting(connectionId, key));
@@ -72,9 +72,9 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       await forEachLimit(rows, DELETES_AT_ONCE, async (row) => {
         await table.delete(row);
       });
-      if (resumeKey === undefined) return;
-      await table.delete(keys.resumeKey(resumeKey), "#connection = :connection", { ":connection": connectionId });
-      const messages = await rowsOf(table, keys.message(connectionId, 0).pk);
+      if (resumeKey === undefined && !stateful) return;
+      // What a client has acknowledged is left to time to live, which costs nothing.
+      const messages = await rowsOf(table, keys.message(connectionId, outbox.acknowledged));
       await forEachLimit(messages, DELETES_AT_ONCE, async (row) => {
         await table.delete(row);
       });
@@ -82,10 +82,10 @@ export function membershipRows(table: TableClient): MembershipVerbs {
   };
 }
 
-async function rowsOf(table: TableClient, pk: string): Promise<readonly Key[]> {
+async function rowsOf(table: TableClient, { pk, sk }: Key): Promise<readonly Key[]> {
   const rows: Key[] = [];
-  for await (const page of table.query(pk, { consistent: true }))
-    rows.push(...page.rows.map(({ sk }) => ({ pk, sk: String(sk) })));
+  for await (const page of table.query(pk, { after: sk, consistent: true }))
+    rows.push(...page.rows.map((row) => ({ pk, sk: String(row.sk) })));
   return rows;
 }
 

@@ -9,7 +9,7 @@ import type { TableClient } from "./table-client.ts";
 
 type OutboxVerbs = Pick<
   Store,
-  "nextNumber" | "putMessage" | "queued" | "dropMessage" | "startFlush" | "finishFlush" | "stopFlush"
+  "nextNumber" | "putMessage" | "queued" | "dropMessage" | "acknowledge" | "startFlush" | "finishFlush" | "leaveFlush"
 >;
 
 /** How long a message that nobody came for may lie about. Milliseconds. */
@@ -19,30 +19,47 @@ const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#ended)";
 
 export function outboxRows(table: TableClient): OutboxVerbs {
   return {
-    async nextNumber(connectionId, flusher, now, bytes, limit) {
+    async nextNumber(connectionId, { flusher, now, bytes, limit, handshakes }) {
+      const asked = handshakes === undefined ? "" : ` AND ${isHandshake(handshakes)}`;
       const row = await table.update(
         keys.connection(connectionId),
         "SET #last = if_not_exists(#last, :zero) + :one, #bytes = if_not_exists(#bytes, :zero) + :bytes, " +
+          "#room = if_not_exists(#room, :limit), " +
           "#flusher = if_not_exists(#flusher, :flusher), #flushingSince = if_not_exists(#flushingSince, :now)",
-        `${LIVES} AND (attribute_not_exists(#bytes) OR #bytes < :limit)`,
-        { ":zero": 0, ":one": 1, ":bytes": bytes, ":flusher": flusher, ":now": now, ":limit": limit },
+        `${LIVES} AND (attribute_not_exists(#bytes) OR #bytes < #room)${asked}`,
+        {
+          ":zero": 0,
+          ":one": 1,
+          ":bytes": bytes,
+          ":flusher": flusher,
+          ":now": now,
+          ":limit": limit,
+          ...(handshakes !== undefined && { ":handshakes": handshakes }),
+        },
       );
       if (row !== undefined) return toConnection(connectionId, row);
-      const connection = await table.get(keys.connection(connectionId));
-      return connection === undefined || connection.ended === true ? undefined : "full";
+      const present = await table.get(keys.connection(connectionId));
+      const connection = present && toConnection(connectionId, present);
+      if (connection === undefined || connection.ended) return undefined;
+      return handshakes === undefined || connection.handshakes === handshakes ? "full" : undefined;
     },
-    putMessage: (connectionId, { number, record }, now) =>
-      table.put(
-        keys.message(connectionId, number),
-        { record, [TIME_TO_LIVE]: toSeconds(now + MESSAGE_GARBAGE) },
-        "attribute_not_exists(pk)",
-      ),
+    async putMessage(connectionId, { number, record, handshakes }, bytes, now) {
+      const key = keys.message(connectionId, number);
+      const row = { record, handshakes, bytes: bytes || undefined, [TIME_TO_LIVE]: toSeconds(now + MESSAGE_GARBAGE) };
+      if (await table.put(key, row, "attribute_not_exists(pk)")) return true;
+      // Put twice, as by a retry of the SDK: others only take up numbers, without a record.
+      return record !== undefined && (await table.get(key))?.record !== undefined;
+    },
     async queued(connectionId, after) {
       const { pk } = keys.message(connectionId, 0);
       const messages: QueuedMessage[] = [];
       for await (const page of table.query(pk, { after: keys.message(connectionId, after).sk, consistent: true })) {
-        for (const { sk, record } of page.rows) {
-          messages.push({ number: Number(sk), record: record === undefined ? undefined : String(record) });
+        for (const { sk, record, handshakes } of page.rows) {
+          messages.push({
+            number: Number(sk),
+            record: record === undefined ? undefined : String(record),
+            ...(handshakes !== undefined && { handshakes: Number(handshakes) }),
+          });
         }
       }
       return messages;
@@ -50,35 +67,56 @@ export function outboxRows(table: TableClient): OutboxVerbs {
     async dropMessage(connectionId, number) {
       await table.delete(keys.message(connectionId, number));
     },
-    async startFlush(connectionId, transportId, flusher, seen, now) {
+    async acknowledge(connectionId, transportId, number, limit) {
+      const message = await table.get(keys.message(connectionId, number));
+      const room = message?.bytes === undefined ? undefined : Number(message.bytes) + limit;
+      await table.update(
+        keys.connection(connectionId),
+        `SET #acknowledged = :number${room === undefined ? "" : ", #room = :room"}`,
+        `${LIVES} AND #transport = :transport AND #last >= :number AND ` +
+          "(attribute_not_exists(#acknowledged) OR #acknowledged < :number)",
+        { ":number": number, ":transport": transportId, ...(room !== undefined && { ":room": room }) },
+      );
+    },
+    async startFlush(connectionId, transportId, { flusher, seen, now, handshakes }) {
       const same = seen === undefined ? "attribute_not_exists(#flusher)" : "#flusher = :seen";
       const row = await table.update(
         keys.connection(connectionId),
-        "SET #flusher = :flusher, #flushingSince = :now",
+        "SET #flusher = :flusher, #flushingSince = :now, #handshakes = :handshakes",
         `${LIVES} AND #transport = :transport AND (${same} OR #flusher = :flusher)`,
         {
           ":flusher": flusher,
           ":now": now,
           ":transport": transportId,
+          ":handshakes": handshakes,
           ...(seen !== undefined && { ":seen": seen }),
         },
       );
       return row === undefined ? undefined : toConnection(connectionId, row);
     },
-    async finishFlush(connectionId, flusher, sent) {
+    async finishFlush(connectionId, flusher, sent, limit) {
       const none = sent === 0 ? " OR attribute_not_exists(#last)" : "";
+      const room = limit === undefined ? "" : ", #acknowledged = :sent, #room = if_not_exists(#bytes, :zero) + :limit";
       const row = await table.update(
         keys.connection(connectionId),
-        "SET #sent = :sent, #bytes = :zero REMOVE #flusher, #flushingSince",
+        `SET #sent = :sent${room} REMOVE #flusher, #flushingSince`,
         `#flusher = :flusher AND (#last = :sent${none})`,
-        { ":flusher": flusher, ":sent": sent, ":zero": 0 },
+        { ":flusher": flusher, ":sent": sent, ...(limit !== undefined && { ":limit": limit, ":zero": 0 }) },
       );
       return row !== undefined;
     },
-    async stopFlush(connectionId, flusher) {
-      await table.update(keys.connection(connectionId), "REMOVE #flusher, #flushingSince", "#flusher = :flusher", {
+    async leaveFlush(connectionId, flusher, sent, next) {
+      await table.update(keys.connection(connectionId), "SET #sent = :sent, #flusher = :next", "#flusher = :flusher", {
+        ":sent": sent,
+        ":next": next,
         ":flusher": flusher,
       });
     },
   };
+}
+
+function isHandshake(handshakes: number): string {
+  return handshakes === 1
+    ? "(attribute_not_exists(#handshakes) OR #handshakes = :handshakes)"
+    : "#handshakes = :handshakes";
 }

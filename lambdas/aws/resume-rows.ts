@@ -9,7 +9,7 @@ import type { Store, Takeover } from "../hub/index.ts";
 import { fromSession, itemsOf, NEW, toConnection } from "./connection-rows.ts";
 import { keys } from "./table.ts";
 import type { Row, TableClient, Values } from "./table-client.ts";
-import { LIVES, toState, turnToRow } from "./transport-rows.ts";
+import { LIVES, TAKES_TURN, tallyToRow, toState, turnToRow, turnValues } from "./transport-rows.ts";
 
 type ResumeVerbs = Pick<
   Store,
@@ -44,8 +44,32 @@ export function resumeRows(table: TableClient): ResumeVerbs {
       await update(id, "REMOVE #next", "#next = :next", { ":next": next });
     },
     takeOver: (takeover) => takeOver(table, takeover),
-    reopen: (id) =>
-      update(id, "REMOVE #resuming", `${LIVES} AND attribute_exists(#resuming) AND attribute_not_exists(#lost)`, {}),
+    reopen(id, by, turn, quietUntil) {
+      const condition = `${LIVES} AND attribute_exists(#resuming) AND attribute_not_exists(#lost)`;
+      if ("base" in by) {
+        // Whoever holds the turn has nobody to answer any more.
+        const takes = TAKES_TURN.replace("if_not_exists(#invocations, :invocations)", ":invocations");
+        const change =
+          "SET #handshakes = if_not_exists(#handshakes, :one) + :one, #base = :base, " +
+          `#replayAfter = :base, #replayUpTo = :base, #quietUntil = :quietUntil, ${takes} ` +
+          "REMOVE #resuming, #received, #acknowledged, #recent, #expected";
+        return update(id, change, condition, {
+          ":one": 1,
+          ":base": by.base,
+          ":quietUntil": quietUntil,
+          ...turnValues(turn),
+        });
+      }
+      const change = `SET ${TAKES_TURN}, #replayAfter = :after, #replayUpTo = :upTo, #quietUntil = :quietUntil`;
+      const { after, upTo } = by.replay;
+      const values = { ...turnValues(turn), ":after": after, ":upTo": upTo, ":quietUntil": quietUntil };
+      return by.expected.length === 0
+        ? update(id, `${change} REMOVE #resuming, #recent, #expected`, condition, values)
+        : update(id, `${change}, #expected = :expected REMOVE #resuming, #recent`, condition, {
+            ...values,
+            ":expected": by.expected.join(" "),
+          });
+    },
     lose: (id, deadline) =>
       update(
         id,
@@ -75,7 +99,7 @@ export function resumeRows(table: TableClient): ResumeVerbs {
 }
 
 async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean> {
-  const { from, transportId, deadline, rotateAt, session, now } = takeover;
+  const { from, transportId, deadline, rotateAt, session, now, stateful, issuedAt } = takeover;
   const { connectionId, hub } = from;
   const transport = keys.transport(transportId);
   const row: Row = {
@@ -86,15 +110,20 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
     rotateAt,
     resumable: true,
     resuming: true,
+    stateful: stateful || undefined,
+    handshakes: from.handshakes,
+    base: from.base,
+    replayAfter: from.replay.after,
+    replayUpTo: from.replay.upTo,
   };
-  await table.put(transport, { ...row, ...turnToRow(from) }, NEW);
+  await table.put(transport, { ...row, ...turnToRow(from), ...tallyToRow(from.tally) }, NEW);
   const before = itemsOf((await table.get(keys.session(from.transportId))) ?? {});
   await table.put(keys.session(transportId), { ...fromSession(session), ...before });
   const moved = await table.update(
     keys.connection(connectionId),
-    "SET #transport = :new, #flusher = :new, #flushingSince = :now",
+    "SET #transport = :new, #flusher = :new, #flushingSince = :now, #stateful = :stateful, #issuedAt = :issuedAt",
     "attribute_exists(#pk) AND attribute_not_exists(#ended) AND (#transport = :old OR #transport = :new)",
-    { ":new": transportId, ":old": from.transportId, ":now": now },
+    { ":new": transportId, ":old": from.transportId, ":now": now, ":stateful": stateful, ":issuedAt": issuedAt },
   );
   if (moved === undefined) {
     await table.delete(keys.session(transportId));

@@ -1,7 +1,7 @@
 // The transport row: phase, deadline, turn and end of a connection, each moved by one conditional write. No write is
 // unconditional: that would bring back a row that has been deleted.
 
-import type { EndClaim, EndFrom, Phase, Store, TransportState, Turn } from "../hub/index.ts";
+import type { EndClaim, EndFrom, Phase, Receipt, Store, Tally, TransportState, Trim, Turn } from "../hub/index.ts";
 import { isSilent } from "../hub/index.ts";
 import { keys, transportPartitions } from "./table.ts";
 import type { Row, TableClient, Values } from "./table-client.ts";
@@ -10,6 +10,8 @@ type TransportVerbs = Pick<
   Store,
   | "touch"
   | "take"
+  | "tally"
+  | "trim"
   | "count"
   | "steal"
   | "release"
@@ -25,6 +27,10 @@ type TransportVerbs = Pick<
 
 /** Nobody has asked for the end, and no other transport has taken over; a claimed ending always has a reason. */
 export const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#end) AND attribute_not_exists(#next)";
+const HEARD = "#previous = #deadline, #deadline = :deadline";
+export const TAKES_TURN =
+  "#holder = if_not_exists(#holder, :holder), #until = if_not_exists(#until, :until), " +
+  "#invocations = if_not_exists(#invocations, :invocations)";
 const FREES_TURN = "REMOVE #holder, #until, #invocations, #waiting";
 
 export function transportRows(table: TableClient): TransportVerbs {
@@ -34,16 +40,40 @@ export function transportRows(table: TableClient): TransportVerbs {
   };
 
   return {
-    touch: (id, deadline) =>
-      update(id, "SET #previous = #deadline, #deadline = :deadline REMOVE #lost", LIVES, { ":deadline": deadline }),
-    take: (id, deadline, turn) =>
+    touch: (id, deadline, receipts = []) =>
+      update(id, `SET ${HEARD}${counts(receipts)}`, `${LIVES} AND ${isPlain(receipts)}`, {
+        ":deadline": deadline,
+        ...countValues(receipts),
+      }),
+    take: (id, deadline, turn, receipts = []) =>
+      update(id, `SET ${HEARD}, ${TAKES_TURN}${counts(receipts)}`, `${LIVES} AND ${isPlain(receipts)}`, {
+        ":deadline": deadline,
+        ...turnValues(turn),
+        ...countValues(receipts),
+      }),
+    tally: (id, seen, { deadline, turn, received, recent, expected }) =>
       update(
         id,
-        "SET #previous = #deadline, #deadline = :deadline, #holder = if_not_exists(#holder, :holder), " +
-          "#until = if_not_exists(#until, :until), #invocations = if_not_exists(#invocations, :invocations) REMOVE #lost",
-        LIVES,
-        { ":deadline": deadline, ...turnValues(turn) },
+        "SET #received = :received, #recent = :recent" +
+          (expected.length > 0 ? ", #expected = :expected" : "") +
+          (deadline === undefined ? "" : `, ${HEARD}`) +
+          (turn === undefined ? "" : `, ${TAKES_TURN}`) +
+          (expected.length > 0 ? "" : " REMOVE #expected"),
+        `${LIVES} AND ${isAsSeen(seen)}`,
+        {
+          ":received": received,
+          ":recent": recent.map(toText),
+          ":seenReceived": seen.tally.received,
+          ...(expected.length > 0 && { ":expected": expected.join(" ") }),
+          ...(seen.tally.expected.length > 0 && { ":seenExpected": seen.tally.expected.join(" ") }),
+          ...(deadline !== undefined && { ":deadline": deadline }),
+          ...(turn !== undefined && turnValues(turn)),
+        },
       ),
+    async trim(id, trim) {
+      const { sets, removes, condition, values } = trimming(trim);
+      await update(id, `SET ${sets}${removes === "" ? "" : ` REMOVE ${removes}`}`, `${LIVES} AND ${condition}`, values);
+    },
     count: (id) => update(id, "ADD #waiting :one", LIVES, { ":one": 1 }),
     async steal(id, turn, seen) {
       // The same theft made twice, as by a retry of the SDK, is one theft.
@@ -56,10 +86,15 @@ export function transportRows(table: TableClient): TransportVerbs {
       );
       return state !== undefined;
     },
-    async release(id, holder, seen, open) {
+    async release(id, holder, seen, open, trim) {
       const none = seen === 0 ? " OR attribute_not_exists(#waiting)" : "";
       const mine = `#holder = :holder AND (#waiting = :seen${none}) AND attribute_not_exists(#next)`;
       const values = { ":holder": holder, ":seen": seen };
+      if (trim !== undefined) {
+        const { sets, removes, condition, values: tally } = trimming(trim);
+        const change = `SET ${sets} ${FREES_TURN}${removes === "" ? "" : `, ${removes}`}`;
+        return (await update(id, change, `${mine} AND ${condition}`, { ...values, ...tally })) !== undefined;
+      }
       const state = open
         ? await update(id, `SET #phase = :open ${FREES_TURN}`, `${mine} AND #phase = :accepted AND ${LIVES}`, {
             ...values,
@@ -75,8 +110,8 @@ export function transportRows(table: TableClient): TransportVerbs {
     },
     async abandon(id, holder) {
       // Its own frame has been run and answered; only what waits is left.
-      const change = "SET #until = :never REMOVE #invocations";
-      await update(id, change, "#holder = :holder", { ":never": 0, ":holder": holder });
+      const values = { ":never": 0, ":none": notesToJson([]), ":holder": holder };
+      await update(id, "SET #until = :never, #invocations = :none", "#holder = :holder", values);
     },
     async transport(id) {
       const row = await table.get(keys.transport(id));
@@ -153,11 +188,80 @@ function phases(...names: readonly Phase[]): Values {
   return Object.fromEntries(names.map((name) => [`:${name}`, name]));
 }
 
-function turnValues(turn: Turn): Values {
+export function turnValues(turn: Turn): Values {
   return {
     ":holder": turn.holder,
     ":until": turn.until,
     ":invocations": notesToJson(turn.invocations),
+  };
+}
+
+/** Messages are counted where they arrive, unless they could have come before. */
+function counts(receipts: readonly Receipt[]): string {
+  if (receipts.length === 0) return "";
+  return ", #received = if_not_exists(#received, :zero) + :count, #recent = list_append(if_not_exists(#recent, :none), :receipts)";
+}
+
+function countValues(receipts: readonly Receipt[]): Values {
+  if (receipts.length === 0) return {};
+  const texts = receipts.map(toText);
+  return { ":zero": 0, ":none": [], ":count": texts.length, ":receipts": texts, ":first": texts[0] };
+}
+
+function isPlain(receipts: readonly Receipt[]): string {
+  const present = "attribute_not_exists(#lost) AND attribute_not_exists(#resuming)";
+  if (receipts.length === 0) return present;
+  return (
+    `${present} AND attribute_not_exists(#expected) AND ` +
+    "(attribute_not_exists(#recent) OR NOT contains(#recent, :first))"
+  );
+}
+
+function isAsSeen({ tally, lost, resuming }: TransportState): string {
+  const none = tally.received === 0 ? " OR attribute_not_exists(#received)" : "";
+  return [
+    `(#received = :seenReceived${none})`,
+    tally.expected.length > 0 ? "#expected = :seenExpected" : "attribute_not_exists(#expected)",
+    lost ? "attribute_exists(#lost)" : "attribute_not_exists(#lost)",
+    resuming ? "attribute_exists(#resuming)" : "attribute_not_exists(#resuming)",
+  ].join(" AND ");
+}
+
+/** Only what is as it was seen is forgotten: the count tells of every message that came since, the size of every trim. */
+function trimming({ seen, acknowledged, drop }: Trim): {
+  readonly sets: string;
+  readonly removes: string;
+  readonly condition: string;
+  readonly values: Values;
+} {
+  const none = seen.recent.length === 0 ? " OR attribute_not_exists(#recent)" : "";
+  return {
+    sets: "#acknowledged = :acknowledged",
+    // The last one first: DynamoDB takes all places from before the update, local engines remove one by one.
+    removes: Array.from({ length: drop }, (_, index) => `#recent[${drop - 1 - index}]`).join(", "),
+    condition:
+      `#received = :trimmed AND (size(#recent) = :size${none}) AND ` +
+      "(attribute_not_exists(#acknowledged) OR #acknowledged <= :acknowledged)",
+    values: { ":acknowledged": acknowledged, ":trimmed": seen.received, ":size": seen.recent.length },
+  };
+}
+
+/** As short as may be: the sweeper reads it all. */
+function toText({ fingerprint, receivedAt, frame }: Receipt): string {
+  return `${fingerprint} ${receivedAt.toString(36)} ${frame}`;
+}
+
+function toReceipt(text: unknown): Receipt {
+  const [fingerprint = "", receivedAt = "", frame = ""] = String(text).split(" ");
+  return { fingerprint, receivedAt: Number.parseInt(receivedAt, 36), frame };
+}
+
+export function tallyToRow({ received, acknowledged, recent, expected }: Tally): Row {
+  return {
+    received: received === 0 ? undefined : received,
+    acknowledged: acknowledged === 0 ? undefined : acknowledged,
+    recent: recent.length === 0 ? undefined : recent.map(toText),
+    expected: expected.length === 0 ? undefined : expected.join(" "),
   };
 }
 
@@ -182,14 +286,26 @@ export function toState(row: Row): TransportState {
     lost: row.lost === true,
     resuming: row.resuming === true,
     next: row.next === undefined ? undefined : String(row.next),
+    stateful: row.stateful === true,
+    handshakes: Number(row.handshakes ?? 1),
+    tally: {
+      received: Number(row.received ?? 0),
+      acknowledged: Number(row.acknowledged ?? 0),
+      recent: ((row.recent ?? []) as readonly unknown[]).map(toReceipt),
+      expected: row.expected === undefined ? [] : String(row.expected).split(" "),
+      quietUntil: Number(row.quietUntil ?? 0),
+    },
+    base: Number(row.base ?? 0),
+    replay: { after: Number(row.replayAfter ?? 0), upTo: Number(row.replayUpTo ?? 0) },
   };
 }
 
-/** Turn and waiting count, as they go over to the next transport: nobody waits for the old one's completions. */
-export function turnToRow({ turn, waiting }: TransportState): Row {
+/** Turn and waiting count, as they go over to the next transport. Only a stateful client waits for completions still. */
+export function turnToRow({ turn, waiting, stateful }: TransportState): Row {
   const count = waiting === 0 ? undefined : waiting;
   if (turn === undefined) return { waiting: count };
-  return { holder: turn.holder, until: turn.until, invocations: notesToJson([]), waiting: count };
+  const invocations = notesToJson(stateful ? turn.invocations : []);
+  return { holder: turn.holder, until: turn.until, invocations, waiting: count };
 }
 
 function notesToJson(notes: Turn["invocations"]): string {

@@ -40,8 +40,8 @@ export async function admit(ports: AdmissionPorts, request: ClientRequest): Prom
   return refuse(hub, user) ?? { hub, user, userIdentifier };
 }
 
-export function isRefusal(admission: Admission | Refusal): admission is Refusal {
-  return "status" in admission;
+export function isRefusal(value: object): value is Refusal {
+  return "status" in value;
 }
 
 /** A query parameter the protocol names; ASP.NET Core finds them in any case. */

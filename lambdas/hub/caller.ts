@@ -9,13 +9,13 @@ import { forEachLimit } from "./for-each-limit.ts";
 import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import { checkName } from "./names.ts";
-import type { Audience, Session, Store, TransportState } from "./store.ts";
+import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 
 export type CallerPorts = DeliveryPorts;
 
 export interface CallerContext {
   readonly hub: HubEntry;
-  readonly state: Pick<TransportState, "connectionId" | "transportId">;
+  readonly state: Pick<TransportState, "connectionId" | "transportId" | "stateful">;
   readonly session: Session;
   /** Undefined once the connection has ended: then it is left out of whatever it sends. */
   readonly channel: Channel | undefined;
@@ -40,7 +40,8 @@ export interface Caller {
 export function createCaller(ports: CallerPorts, context: CallerContext): Caller {
   const { hub, session, channel } = context;
   const { connectionId, transportId } = context.state;
-  const self = { connectionId, transportId };
+  // Whoever sends to a group that it joins has to count.
+  const self = { connectionId, transportId: context.state.stateful ? BUFFERED : transportId };
   const log = ports.log.with({ hub: hub.path, connectionId });
   const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();
@@ -66,7 +67,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
     abortRequested = true;
     aborted.abort(new Error("hub.abort() was called."));
     if (channel === undefined) return;
-    track(() => closeMember(ports, transportId, {}, channel.write)).catch(() => {
+    track(() => closeMember(ports, { connectionId, transportId }, {}, channel.write)).catch(() => {
       // Reported when the run finishes, like everything that is not awaited.
     });
   }

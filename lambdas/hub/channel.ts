@@ -3,13 +3,17 @@
 import type { PostOutcome, Transports } from "./ports.ts";
 
 /** Bytes up to which records for one client share a post: API Gateway bills messages by 32 KB. */
-const SHARED_POST = 32 * 1024;
+export const SHARED_POST = 32 * 1024;
 
 export interface Channel {
   readonly transportId: string;
-  /** Resolves when the record's post has. Records written meanwhile share the next post. */
+  /** A message that counts. Resolves when it is posted, or kept for a client that is away. */
+  send(record: string): Promise<PostOutcome>;
+  /** The same for what the client asked for: to nobody, when it has begun anew since. */
+  answer(record: string): Promise<PostOutcome>;
+  /** One that does not count: pings, acknowledgements, goodbyes. Records written meanwhile share the next post. */
   write(record: string): Promise<PostOutcome>;
-  /** Resolves when everything written so far is posted. */
+  /** Resolves when everything sent and written so far is posted. */
   flushed(): Promise<void>;
 }
 
@@ -18,6 +22,7 @@ interface Waiting {
   readonly settle: (outcome: PostOutcome) => void;
 }
 
+/** Straight to the transport. */
 export function openChannel(transports: Transports, transportId: string): Channel {
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
@@ -42,14 +47,39 @@ export function openChannel(transports: Transports, transportId: string): Channe
     return batch;
   }
 
+  const write = (record: string): Promise<PostOutcome> =>
+    new Promise((settle) => {
+      waiting.push({ record, settle });
+      running ??= run();
+    });
+
+  return { transportId, send: write, answer: write, write, flushed: async () => running };
+}
+
+/** A number for each message that counts, given out in the order of the calls by `send`. */
+export function openNumberedChannel(
+  transports: Transports,
+  transportId: string,
+  send: (record: string, isAnswer: boolean) => Promise<void>,
+): Channel {
+  const direct = openChannel(transports, transportId);
+  let last: Promise<void> = Promise.resolve();
+
+  function queue(record: string, isAnswer: boolean): Promise<PostOutcome> {
+    const sent = last.then(() => send(record, isAnswer));
+    last = sent.catch(() => undefined);
+    return sent.then(() => "accepted");
+  }
+
   return {
     transportId,
-    write: (record) =>
-      new Promise((settle) => {
-        waiting.push({ record, settle });
-        running ??= run();
-      }),
-    flushed: async () => running,
+    send: (record) => queue(record, false),
+    answer: (record) => queue(record, true),
+    write: direct.write,
+    async flushed() {
+      await last;
+      await direct.flushed();
+    },
   };
 }
 

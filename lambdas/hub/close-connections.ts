@@ -3,7 +3,7 @@
 import { type Closing, type ClosingPorts, closeMarked } from "./closing.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { CloseOptions, ConnectionSelector } from "./hub-caller.ts";
-import type { Member, Store } from "./store.ts";
+import { BUFFERED, type Member, type Store } from "./store.ts";
 
 const CLOSES_AT_ONCE = 32;
 
@@ -15,17 +15,31 @@ export async function closeConnections(
   options: CloseOptions = {},
 ): Promise<void> {
   for await (const members of select(ports.store, hub, selector)) {
-    await forEachLimit(members, CLOSES_AT_ONCE, (member) => closeMember(ports, member.transportId, options));
+    await forEachLimit(members, CLOSES_AT_ONCE, (member) => closeMember(ports, member, options));
   }
 }
 
-/** The same for one transport. What says the goodbye may be a channel, so that it keeps its place in the order. */
-export function closeMember(
+/** The same for one of them. What says the goodbye may be a channel, so that it keeps its place in the order. */
+export async function closeMember(
+  ports: ClosingPorts,
+  { connectionId, transportId }: Member,
+  options: CloseOptions,
+  post?: Closing["post"],
+): Promise<void> {
+  const isClosed = transportId !== BUFFERED && (await closeTransport(ports, transportId, options, post));
+  if (isClosed) return;
+  // It is gone, or somewhere else by now.
+  const present = (await ports.store.transport(transportId))?.next;
+  const moved = present ?? (await ports.store.connection(connectionId))?.transportId;
+  if (moved !== undefined && moved !== transportId) await closeTransport(ports, moved, options);
+}
+
+function closeTransport(
   ports: ClosingPorts,
   transportId: string,
   { reason, allowReconnect }: CloseOptions,
   post?: Closing["post"],
-): Promise<void> {
+): Promise<boolean> {
   return closeMarked(ports, {
     transportId,
     reason: { stopCalled: false, code: "aborted", ...(reason !== undefined && { message: reason }) },

@@ -24,13 +24,14 @@ export interface Closing {
   readonly post?: (record: string) => Promise<PostOutcome>;
 }
 
-/** A connection that is gone, ending, or marked already is left alone. */
-export async function closeMarked(ports: ClosingPorts, closing: Closing): Promise<void> {
+/** False for a connection that is gone, ending, or marked already, or has another transport: it is left alone. */
+export async function closeMarked(ports: ClosingPorts, closing: Closing): Promise<boolean> {
   const { transportId, reason, message } = closing;
   const record = ports.dialect.encode(message);
   const marked = await ports.store.markEnd(transportId, noted(reason), ports.clock.now() + GOODBYE_TIME);
-  if (marked === undefined) return;
+  if (marked === undefined) return false;
   await sayGoodbye(ports, transportId, record, closing.post);
+  return true;
 }
 
 /** For a function that failed over a frame: what was asked for may be half done, and nothing more will come. */

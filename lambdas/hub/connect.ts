@@ -19,6 +19,8 @@ export interface ConnectRequest extends ClientRequest {
 /** How old a connection token may be at its first use, and how far clocks may differ. Milliseconds. */
 const TOKEN_AGE = 15_000;
 const CLOCK_SKEW = 5_000;
+/** How long a resumed transport may be without the client's Sequence. Milliseconds. */
+const SEQUENCE_TIMEOUT = 5_000;
 /** A gateway's socket lives two hours; ours ends within these 8 minutes before it, spread by chance. Milliseconds. */
 const ROTATE_AFTER = 110 * 60_000;
 const ROTATE_SPREAD = 8 * 60_000;
@@ -31,13 +33,16 @@ const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
 export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
   const admission = await admit(ports, request);
   if (isRefusal(admission)) return admission;
-  const connectionId = await findConnectionId(ports, request, admission);
-  if (typeof connectionId !== "string") return connectionId;
+  const found = await findConnection(ports, request, admission);
+  if (isRefusal(found)) return found;
+  const { connectionId, stateful, issuedAt } = found;
   const { clock, service, store } = ports;
   const resumeKey = await resumeKeyOf(ports, request, admission.hub.path, admission.userIdentifier);
   const now = clock.now();
   const transport = {
     transportId: request.transportId,
+    stateful,
+    issuedAt,
     deadline: now + service.lifetime.handshakeTimeout,
     rotateAt: now + ROTATE_AFTER + spread(connectionId) * ROTATE_SPREAD,
     session: {
@@ -49,30 +54,49 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
   };
   const isNew = async (): Promise<boolean> =>
     (await store.accept({ ...transport, connectionId, hub: admission.hub.path, resumeKey })) === "accepted";
-  // With a key it may well be there already, and finding out is cheaper than trying.
-  const known = resumeKey === undefined ? undefined : await store.connection(connectionId);
-  if (known === undefined && (await isNew())) return undefined;
+  // With a key, or an old token, it may well be there already, and finding out is cheaper than trying.
+  const known = resumeKey === undefined && found.isFresh ? undefined : await store.connection(connectionId);
+  if (known === undefined && found.isFresh && (await isNew())) return undefined;
   const connection = known ?? (await store.connection(connectionId));
   if (connection === undefined || connection.ended) return NOT_FOUND;
-  const mayResume = resumeKey !== undefined && connection.resumeKey === resumeKey;
-  const resumed = mayResume && (await resume(ports, { ...transport, connection }));
+  const byToken = stateful && connection.stateful && connection.issuedAt === issuedAt;
+  const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh;
+  if (!byToken && !byKey) return { status: 409, body: "" };
+  // One that resumes begins at once. A stock client also opens sockets that it forgets, and those never begin.
+  const deadline = byToken ? Math.min(transport.deadline, now + SEQUENCE_TIMEOUT) : transport.deadline;
+  const resumed = await resume(ports, { ...transport, deadline, isOther: !byToken, connection });
   return resumed ? undefined : { status: 409, body: "" };
 }
 
-async function findConnectionId(
+interface Found {
+  readonly connectionId: string;
+  /** Whether stateful reconnect was negotiated. */
+  readonly stateful: boolean;
+  /** Whether it may be new: an older token only resumes what is there. */
+  readonly isFresh: boolean;
+  readonly issuedAt: number;
+}
+
+async function findConnection(
   ports: ConnectPorts,
   request: ConnectRequest,
   admission: Admission,
-): Promise<string | Refusal> {
+): Promise<Found | Refusal> {
   const token = queryValue(request.query, "id");
   // A client that skips negotiation has no id; it gets one it never learns, or the one its resume key belongs to.
-  if (token === undefined) return (await findResumable(ports, request, admission)) ?? ports.random.id();
+  if (token === undefined) {
+    const connectionId = (await findResumable(ports, request, admission)) ?? ports.random.id();
+    return { connectionId, stateful: false, isFresh: true, issuedAt: 0 };
+  }
   const claims = await ports.tokens.verify(token);
   const age = claims === undefined ? 0 : ports.clock.now() - claims.issuedAt;
-  if (claims === undefined || claims.hub !== admission.hub.path || age > TOKEN_AGE + CLOCK_SKEW || age < -CLOCK_SKEW) {
-    return NOT_FOUND;
+  const isFresh = age <= TOKEN_AGE + CLOCK_SKEW;
+  const isUsable = isFresh || claims?.stateful;
+  if (claims === undefined || claims.hub !== admission.hub.path || !isUsable || age < -CLOCK_SKEW) return NOT_FOUND;
+  if (claims.userIdentifier === admission.userIdentifier) {
+    const { connectionId, stateful, issuedAt } = claims;
+    return { connectionId, stateful, isFresh, issuedAt };
   }
-  if (claims.userIdentifier === admission.userIdentifier) return claims.connectionId;
   // The token was handed to one user: nobody else may use it, signed in or not.
   return admission.userIdentifier === undefined
     ? { status: 401, body: "Unauthorized" }

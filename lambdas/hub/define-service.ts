@@ -82,6 +82,11 @@ export interface ServiceOptions {
   /** Headers of the connect request to keep for `hub.request.headers`. @default none */
   readonly requestHeaders?: readonly string[];
   readonly lifetime?: LifetimeOptions;
+  /**
+   * How much of what was sent to one client may be unacknowledged, or wait for it to come back, before the connection
+   * is ended. Bytes, 1024 or more. @default 100000
+   */
+  readonly statefulReconnectBufferSize?: number;
   /** Whether clients read the messages of errors that are no HubException. Never in production. @default false */
   readonly enableDetailedErrors?: boolean;
 }
@@ -95,6 +100,7 @@ export interface Service {
   readonly allowedOrigins: readonly string[] | undefined;
   readonly requestHeaders: readonly string[];
   readonly lifetime: Required<LifetimeOptions>;
+  readonly statefulReconnectBufferSize: number;
   readonly enableDetailedErrors: boolean;
 }
 
@@ -132,6 +138,7 @@ export function defineService(options: ServiceOptions): Service {
     allowedOrigins: checkOrigins(options.allowedOrigins),
     requestHeaders: (options.requestHeaders ?? []).map((name) => name.toLowerCase()),
     lifetime: checkLifetime(options.lifetime ?? {}),
+    statefulReconnectBufferSize: checkBufferSize(options.statefulReconnectBufferSize ?? 100_000),
     enableDetailedErrors: options.enableDetailedErrors ?? false,
   };
 }
@@ -180,6 +187,11 @@ function isOrigin(text: string): boolean {
   const origin = URL.canParse(text) ? new URL(text).origin : undefined;
   // Apps that are no websites have schemes of their own, whose origins URL does not tell: `capacitor://localhost`.
   return origin === text || (origin === "null" && /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/.test(text));
+}
+
+function checkBufferSize(bytes: number): number {
+  if (Number.isSafeInteger(bytes) && bytes >= 1024) return bytes;
+  throw new TypeError(`\`statefulReconnectBufferSize\` is ${bytes}; it is a number of bytes, 1024 or more.`);
 }
 
 function checkLifetime(given: LifetimeOptions): Required<LifetimeOptions> {

@@ -3,9 +3,9 @@
 import type { Dialect, ServerMessage } from "../protocol/index.ts";
 import { byteLength, type Channel } from "./channel.ts";
 import { forEachLimit } from "./for-each-limit.ts";
-import { type OutboxPorts, sendLater } from "./outbox.ts";
+import { type OutboxPorts, sendQueued } from "./outbox.ts";
 import type { PostOutcome } from "./ports.ts";
-import type { Audience, Member } from "./store.ts";
+import { type Audience, BUFFERED, type Member } from "./store.ts";
 
 /** Largest message to a client: what API Gateway takes in one post, and a record is never split. Bytes. */
 export const MAXIMUM_SEND_MESSAGE_SIZE = 128 * 1024;
@@ -17,9 +17,7 @@ export class MessageTooLargeError extends RangeError {
   readonly code = "message_too_large";
 }
 
-export interface DeliveryPorts extends OutboxPorts {
-  readonly dialect: Dialect;
-}
+export type DeliveryPorts = OutboxPorts;
 
 export interface Delivery {
   /** To the caller, without asking where it is. To nobody when the connection has ended. */
@@ -40,11 +38,19 @@ export function createDelivery(
   channel: Channel | undefined,
 ): Delivery {
   async function deliver(member: Member, audience: Audience, record: string): Promise<void> {
-    const outcome =
-      channel?.transportId === member.transportId
-        ? await channel.write(record)
-        : await ports.transports.post(member.transportId, record);
-    await settle(ports, member, audience, record, outcome);
+    if (channel !== undefined && member.connectionId === caller) {
+      await settle(
+        ports,
+        { ...member, transportId: channel.transportId },
+        audience,
+        record,
+        await channel.send(record),
+      );
+    } else if (member.transportId === BUFFERED) {
+      if (!(await sendQueued(ports, member.connectionId, { record }))) await ports.store.forget(audience, member);
+    } else {
+      await settle(ports, member, audience, record, await ports.transports.post(member.transportId, record));
+    }
   }
 
   return {
@@ -52,7 +58,7 @@ export function createDelivery(
       const record = encodeChecked(ports.dialect, message);
       if (channel === undefined) return;
       const member = { connectionId: caller, transportId: channel.transportId };
-      await settle(ports, member, { kind: "hub", hub }, record, await channel.write(record));
+      await settle(ports, member, { kind: "hub", hub }, record, await channel.send(record));
     },
     async toConnection(connectionId, message) {
       const record = encodeChecked(ports.dialect, message);
@@ -86,14 +92,14 @@ async function settle(
   if (outcome !== "gone") return;
   const connection = await store.connection(connectionId);
   if (connection === undefined || connection.ended) return store.forget(audience, member);
-  if (connection.resumeKey === undefined) return store.markLost(transportId);
+  if (connection.resumeKey === undefined && !connection.stateful) return store.markLost(transportId);
   if (connection.transportId === transportId) {
     await store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
-  } else if (connection.outbox.flusher === undefined) {
+  } else if (connection.outbox.flusher === undefined && !connection.stateful) {
     const second = await ports.transports.post(connection.transportId, record);
     if (second === "accepted") return store.redirect(audience, member, connection.transportId);
   }
-  await sendLater(ports, connectionId, record, transportId);
+  await sendQueued(ports, connectionId, { record, gone: transportId });
 }
 
 export function encodeChecked(dialect: Dialect, message: ServerMessage): string {

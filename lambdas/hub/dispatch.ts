@@ -17,8 +17,8 @@ export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamIn
 /** What all invocations of one turn share. */
 export interface DispatchContext {
   readonly hub: HubEntry;
-  readonly state: TransportState;
-  readonly channel: Channel;
+  state: TransportState;
+  channel: Channel;
   /** When a method must be over: epoch milliseconds. */
   readonly stopAt: number;
   session: Session;
@@ -167,7 +167,7 @@ function complete(ports: CallerPorts, { channel }: DispatchContext, { id }: Invo
   try {
     const record = encodeChecked(ports.dialect, { kind: "completion", id, result });
     // Not awaited: the next invocation need not wait for the post, and the turn is let go beside it.
-    void channel.write(record);
+    void channel.answer(record);
     return { result };
   } catch (error) {
     return { error };
@@ -185,5 +185,5 @@ function fail(
   const error = cause === undefined ? text : withDetail(ports, text, cause);
   // An error that is too long to be told is told without its detail: the caller waits for an answer.
   const fits = byteLength(error) < MAXIMUM_SEND_MESSAGE_SIZE / 2;
-  void channel.write(ports.dialect.encode({ kind: "completion", id, error: fits ? error : text }));
+  void channel.answer(ports.dialect.encode({ kind: "completion", id, error: fits ? error : text }));
 }

@@ -27,6 +27,13 @@ export function failFrame(ports: CallerPorts, context: DispatchContext, frame: P
   }
 }
 
+/** The frame without the messages at some places. */
+export function without({ messages, error }: ParsedFrame, places: readonly number[]): ParsedFrame {
+  return places.length === 0
+    ? { messages, error }
+    : { messages: messages.filter((_, at) => !places.includes(at)), error };
+}
+
 export function isInvocation(message: ClientMessage): message is Invocation {
   return message.kind === "invocation" || message.kind === "streamInvocation";
 }

@@ -51,15 +51,20 @@ async function offer(
   const resumeKey = await resumeKeyOf(ports, request, hub.path, userIdentifier);
   const known = resumeKey === undefined ? undefined : await ports.store.connectionOfKey(resumeKey);
   const connectionId = known ?? ports.random.id();
+  const asks = queryValue(request.query, "useStatefulReconnect")?.toLowerCase() === "true";
+  const stateful = asks && version > 0;
   const token = await ports.tokens.issue({
     hub: hub.path,
     connectionId,
+    stateful,
     ...(userIdentifier !== undefined && { userIdentifier }),
     issuedAt: ports.clock.now(),
   });
   // Version 0 knows one id only, and connects with it.
   if (version === 0) return { negotiateVersion: 0, connectionId: token, availableTransports: TRANSPORTS };
-  return { negotiateVersion: 1, connectionId, connectionToken: token, availableTransports: TRANSPORTS };
+  // Always granted: a client that was granted it once would never work again without.
+  const granted = stateful ? { useStatefulReconnect: true } : {};
+  return { negotiateVersion: 1, connectionId, connectionToken: token, ...granted, availableTransports: TRANSPORTS };
 }
 
 function parseVersion(text: string | undefined): { readonly version: 0 | 1 } | { readonly error: string } {

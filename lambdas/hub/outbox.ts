@@ -1,69 +1,110 @@
-// Messages to a connection whose client is away. A sender takes a number, puts the message into the table, and posts
-// what waits if nobody else does: one flusher at a time, in the order of the numbers.
+// Messages to a connection that keeps them until they have arrived: all of them for a stateful client, which counts and
+// acknowledges, else those for a client that is away. A sender takes a number, puts the message into the table, and
+// posts what waits if nobody else does: one flusher at a time, in the order of the numbers.
 //
 //   sender:  number (flusher?) → put message → flusher me: flush
-//   resume:  flusher = the new transport → handshake → flusher me: flush
+//   resume:  flusher = the new transport → Sequence or handshake → flusher me: flush what was not acknowledged
 //   flush:   post the next ones → … → stop IF no further number was given out
+//
+// What a stateful client is sent is counted on the way: its number is its place behind `base`. So a post that may have
+// arrived is never made again by the same transport, and no number is ever left out.
 
-import { byteLength } from "./channel.ts";
+import type { Dialect } from "../protocol/index.ts";
+import { byteLength, SHARED_POST } from "./channel.ts";
+import { closeMarked } from "./closing.ts";
 import type { Service } from "./define-service.ts";
 import { forEachLimit } from "./for-each-limit.ts";
-import type { Clock, Log, PostOutcome, Random, Transports } from "./ports.ts";
-import { type ConnectionState, noted, type QueuedMessage, type Store } from "./store.ts";
+import type { Clock, Log, Random, Transports } from "./ports.ts";
+import type { ConnectionState, OutboxHead, QueuedMessage, Store } from "./store.ts";
 
 export interface OutboxPorts {
   readonly service: Service;
   readonly store: Store;
   readonly transports: Transports;
+  readonly dialect: Dialect;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-/** What may wait for one connection: the reference's `StatefulReconnectBufferSize`. Bytes. */
-const OUTBOX_SIZE = 100_000;
+export interface OutboxMessage {
+  readonly record: string;
+  /** For an answer: after which handshake it was asked for. */
+  readonly handshakes?: number;
+  /** A transport that was seen to be gone. */
+  readonly gone?: string;
+}
+
 /** How long a sender waits for room, before the connection is given up. Milliseconds. */
 const ROOM_TIMEOUT = 5_000;
 /** How long a number may be without its message, before it is passed over. Milliseconds. */
 const HOLE_TIMEOUT = 2_000;
 /** A flusher that has been at it for longer is dead. Milliseconds. */
 const FLUSHER_LEASE = 35_000;
+/** A flusher that finds no end leaves the rest to the next sender, or comes back itself. Milliseconds. */
+const FLUSH_TIME = 5_000;
+const LEFT = "left";
 const PAUSE = 200;
 const ROWS_AT_ONCE = 32;
-/** Bytes that share a post. */
-const SHARED_POST = 32 * 1024;
 
-/** Keeps a message for a connection whose transport was seen to be `gone`, in order with all others. */
-export async function sendLater(ports: OutboxPorts, connectionId: string, record: string, gone: string): Promise<void> {
+/** Sends a message in order with all others. False when there is nobody to send it to. */
+export async function sendQueued(ports: OutboxPorts, connectionId: string, message: OutboxMessage): Promise<boolean> {
+  const { store, clock, service } = ports;
+  const { record, handshakes, gone } = message;
   const flusher = ports.random.id();
-  const giveUpAt = ports.clock.now() + ROOM_TIMEOUT;
+  const bytes = byteLength(record);
+  const limit = service.statefulReconnectBufferSize;
+  const giveUpAt = clock.now() + ROOM_TIMEOUT;
   for (;;) {
-    const now = ports.clock.now();
-    const connection = await ports.store.nextNumber(connectionId, flusher, now, byteLength(record), OUTBOX_SIZE);
-    if (connection === undefined) return;
+    const now = clock.now();
+    const answer = handshakes === undefined ? {} : { handshakes };
+    const connection = await store.nextNumber(connectionId, { flusher, now, bytes, limit, ...answer });
+    if (connection === undefined) return false;
     if (connection === "full") {
       if (now >= giveUpAt) return giveUp(ports, connectionId);
-      await ports.clock.sleep(PAUSE);
+      await clock.sleep(PAUSE);
       continue;
     }
-    const { outbox } = connection;
-    if (!(await ports.store.putMessage(connectionId, { number: outbox.last, record }, now))) continue;
-    if (outbox.flusher === flusher) {
-      if (connection.transportId === gone) return ports.store.stopFlush(connectionId, flusher);
-      return flush(ports, connection, flusher);
-    }
-    if (now - outbox.flushingSince > FLUSHER_LEASE) return flushOutbox(ports, connection, outbox.flusher);
-    return awaitPosted(ports, connection);
+    const { outbox, transportId } = connection;
+    const own = { number: outbox.last, record, ...answer };
+    if (!(await store.putMessage(connectionId, own, outbox.bytes, now))) continue;
+    if (outbox.flusher !== flusher) await leaveToFlusher(ports, connection, now);
+    else if (transportId === gone) await store.leaveFlush(connectionId, flusher, outbox.sent, transportId);
+    else await flush(ports, connection, flusher, outbox.sent);
+    return true;
   }
 }
 
+/** There is one, unless it died. */
+async function leaveToFlusher(ports: OutboxPorts, connection: ConnectionState, now: number): Promise<void> {
+  const { outbox, transportId, stateful } = connection;
+  if (outbox.flusher === transportId) return;
+  const isDead = now - outbox.flushingSince > FLUSHER_LEASE;
+  if (outbox.flusher === LEFT || (isDead && !stateful)) {
+    await takeFlush(ports, connection, outbox.flusher);
+  } else if (isDead) {
+    await resetTransport(ports, connection);
+  } else if (!stateful) {
+    await awaitPosted(ports, connection);
+  }
+}
+
+/** How much a dead flusher has posted, nobody knows: the client tells when it is back. */
+async function resetTransport(
+  ports: OutboxPorts,
+  { connectionId, transportId, outbox }: ConnectionState,
+): Promise<void> {
+  await ports.store.leaveFlush(connectionId, outbox.flusher ?? "", outbox.sent, transportId);
+  await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+  await ports.transports.close(transportId);
+}
+
 /**
- * Another sender that knew of nothing waiting may lead the next message past the outbox. So a message counts as sent
- * when it is posted, unless its client is away.
+ * A sender that knew of nothing waiting may lead the next message past the outbox. So a message counts as sent when it
+ * is posted, unless its client is away.
  */
 async function awaitPosted({ store, clock }: OutboxPorts, connection: ConnectionState): Promise<void> {
-  const { connectionId, transportId, outbox } = connection;
-  if (outbox.flusher === transportId) return;
+  const { connectionId, outbox } = connection;
   const giveUpAt = clock.now() + ROOM_TIMEOUT;
   while (clock.now() < giveUpAt) {
     await clock.sleep(PAUSE);
@@ -73,55 +114,99 @@ async function awaitPosted({ store, clock }: OutboxPorts, connection: Connection
   }
 }
 
-/** Posts what waits, in place of the flusher `seen`, and goes on until nothing does. */
-export async function flushOutbox(
-  ports: OutboxPorts,
-  { connectionId, transportId }: Pick<ConnectionState, "connectionId" | "transportId">,
-  seen: string | undefined,
-): Promise<void> {
-  const flusher = ports.random.id();
-  const now = ports.clock.now();
-  const connection = await ports.store.startFlush(connectionId, transportId, flusher, seen, now);
-  if (connection !== undefined) await flush(ports, connection, flusher);
+export interface OpenedOutbox {
+  /** Where the connection's messages stand. */
+  readonly head: OutboxHead;
+  /** Posts everything after a number. */
+  flush(after: number): Promise<void>;
+  /** Leaves it to the next transport. */
+  leave(): Promise<void>;
 }
 
-async function flush(ports: OutboxPorts, connection: ConnectionState, flusher: string): Promise<void> {
-  const { connectionId, transportId } = connection;
-  let { last, sent } = connection.outbox;
+/** For whoever lets a client in again; undefined when somebody else does, or the connection has moved on. */
+export async function openOutbox(
+  ports: OutboxPorts,
+  { connectionId, transportId }: Pick<ConnectionState, "connectionId" | "transportId">,
+  handshakes: number,
+): Promise<OpenedOutbox | undefined> {
+  const { store, random, clock } = ports;
+  const flusher = random.id();
+  const change = { flusher, seen: transportId, now: clock.now(), handshakes };
+  const connection = await store.startFlush(connectionId, transportId, change);
+  if (connection === undefined) return undefined;
+  const { outbox: head } = connection;
+  return {
+    head,
+    flush: (after) => flush(ports, connection, flusher, after),
+    leave: () => store.leaveFlush(connectionId, flusher, head.sent, transportId),
+  };
+}
+
+/** Goes on in place of the flusher `seen`. */
+async function takeFlush(ports: OutboxPorts, connection: ConnectionState, seen: string | undefined): Promise<void> {
+  const { connectionId, transportId, handshakes } = connection;
+  const flusher = ports.random.id();
+  const change = { flusher, seen, now: ports.clock.now(), handshakes };
+  const taken = await ports.store.startFlush(connectionId, transportId, change);
+  if (taken !== undefined) await flush(ports, taken, flusher, taken.outbox.sent);
+}
+
+async function flush(ports: OutboxPorts, connection: ConnectionState, flusher: string, from: number): Promise<void> {
+  const { store, clock, service } = ports;
+  const { connectionId, transportId, stateful } = connection;
+  const room = stateful ? undefined : service.statefulReconnectBufferSize;
+  const leaveAt = clock.now() + FLUSH_TIME;
+  let { last } = connection.outbox;
+  let sent = from;
   for (;;) {
     while (sent < last) {
       const posted = await flushSome(ports, connection, sent, last);
-      if (posted === undefined) return ports.store.stopFlush(connectionId, flusher);
+      if (posted === undefined) return store.leaveFlush(connectionId, flusher, sent, transportId);
       sent = posted;
     }
-    if (await ports.store.finishFlush(connectionId, flusher, sent)) return;
-    const now = await ports.store.connection(connectionId);
+    if (await store.finishFlush(connectionId, flusher, sent, room)) return;
+    const now = await store.connection(connectionId);
     if (now?.outbox.flusher !== flusher || now.transportId !== transportId) return;
     last = now.outbox.last;
+    if (clock.now() > leaveAt) {
+      await store.leaveFlush(connectionId, flusher, sent, LEFT);
+      await clock.sleep(PAUSE);
+      return takeFlush(ports, connection, LEFT);
+    }
   }
 }
 
 /** Posts what is there behind `sent`; the number up to which all is done, undefined when the transport is gone. */
 async function flushSome(
   ports: OutboxPorts,
-  { connectionId, transportId }: ConnectionState,
+  connection: ConnectionState,
   sent: number,
   last: number,
 ): Promise<number | undefined> {
+  const { connectionId, transportId, stateful } = connection;
   const messages = await awaitNext(ports, connectionId, sent, last);
   const batch = takeBatch(messages, sent);
-  const text = batch.map(({ record }) => record ?? "").join("");
-  const outcome: PostOutcome = text === "" ? "accepted" : await ports.transports.post(transportId, text);
+  const text = batch.map((message) => toRecord(ports, connection, message)).join("");
+  const outcome = text === "" ? "accepted" : await ports.transports.post(transportId, text);
   if (outcome !== "accepted") {
     // One that is not gone is closed, or its client would never come back for what waits.
     if (outcome === "failed") await ports.transports.close(transportId);
     await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
     return undefined;
   }
-  // Empty ones stay, so that a late message with their number is refused.
-  const posted = batch.filter(({ record }) => record !== undefined);
-  await forEachLimit(posted, ROWS_AT_ONCE, ({ number }) => ports.store.dropMessage(connectionId, number));
+  if (!stateful) {
+    // Empty ones stay, so that a late message with their number is refused.
+    const posted = batch.filter(({ record }) => record !== undefined);
+    await forEachLimit(posted, ROWS_AT_ONCE, ({ number }) => ports.store.dropMessage(connectionId, number));
+  }
   return batch.at(-1)?.number ?? sent;
+}
+
+/** Nothing is left out where the client counts. */
+function toRecord({ dialect }: OutboxPorts, { stateful, handshakes }: ConnectionState, message: QueuedMessage): string {
+  const isWanted = message.handshakes === undefined || message.handshakes === handshakes;
+  if (message.record !== undefined && isWanted) return message.record;
+  return stateful ? dialect.encode({ kind: "filler" }) : "";
 }
 
 /** What waits, beginning with the very next number: a message that does not come in time is passed over. */
@@ -143,7 +228,7 @@ async function awaitNext(
     const end = Math.min(last, (messages[0]?.number ?? last + 1) - 1);
     const holes = Array.from({ length: end - sent }, (_, index) => ({ number: sent + 1 + index, record: undefined }));
     await forEachLimit(holes, ROWS_AT_ONCE, async (hole) => {
-      await store.putMessage(connectionId, hole, clock.now());
+      await store.putMessage(connectionId, hole, 0, clock.now());
     });
   }
 }
@@ -160,10 +245,18 @@ function takeBatch(messages: readonly QueuedMessage[], sent: number): readonly Q
   return batch;
 }
 
-/** A client that is away for too much is not waited for: the sweeper ends its connection. */
-async function giveUp({ store, clock, log }: OutboxPorts, connectionId: string): Promise<void> {
-  const connection = await store.connection(connectionId);
-  if (connection === undefined) return;
-  log.warn("A connection is ended: more waits for its client than the outbox holds.", { connectionId });
-  await store.markEnd(connection.transportId, noted({ stopCalled: false, code: "outbox_full" }), clock.now());
+/** A client that reads too slowly, or is away for too much, is not waited for. */
+async function giveUp(ports: OutboxPorts, connectionId: string): Promise<false> {
+  const connection = await ports.store.connection(connectionId);
+  if (connection === undefined) return false;
+  ports.log.warn("A connection is ended: more waits for its client than statefulReconnectBufferSize.", {
+    connectionId,
+  });
+  const error = "Connection closed with an error. More messages were waiting than the server keeps.";
+  await closeMarked(ports, {
+    transportId: connection.transportId,
+    reason: { stopCalled: false, code: "outbox_full" },
+    message: { kind: "close", error, allowReconnect: true },
+  });
+  return false;
 }

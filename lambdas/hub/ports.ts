@@ -52,6 +52,8 @@ export interface ConnectionTokenClaims {
   readonly connectionId: string;
   readonly userIdentifier?: string;
   readonly issuedAt: number;
+  /** Whether stateful reconnect was offered with it. */
+  readonly stateful: boolean;
 }
 
 /** Signs and verifies connection tokens: nothing is stored between negotiate and connect. */

@@ -1,11 +1,13 @@
 // A frame from a client.
 
-import type { ClientMessage } from "../protocol/index.ts";
+import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { endConnection } from "./ending.ts";
-import { isInvocation, passesTurn, runFrame } from "./frame.ts";
-import { openConnection, reopenConnection } from "./opening.ts";
-import type { InvocationNote, TransportState, WaitingFrame } from "./store.ts";
+import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
+import { openConnection } from "./opening.ts";
+import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
+import type { InvocationNote, TransportState, Turn, WaitingFrame } from "./store.ts";
+import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
 import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 export interface Frame {
@@ -21,54 +23,85 @@ export interface Frame {
 export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   const startedAt = ports.clock.now();
   const { messages, error } = ports.dialect.parse(frame.text);
-  if (error === undefined && messages.every(passesTurn)) return receivePassing(ports, frame, messages, startedAt);
+  const passes = error === undefined && messages.every(passesTurn);
+  const sequences = messages.filter(({ kind }) => kind === "sequence");
+  // What comes with it in one frame has to wait for it.
+  const isShared = sequences.length > 0 && messages.some((message) => isCounted(message) || !passesTurn(message));
+  if (isShared) await receivePassing(ports, frame, sequences, startedAt);
+  const outcome = passes
+    ? await receivePassing(ports, frame, messages, startedAt)
+    : await receiveForTurn(ports, frame, messages, error !== undefined, startedAt);
+  if (outcome?.rest) await receive(ports, { ...frame, text: outcome.rest });
+  if (outcome !== undefined && isPressing(outcome.state, frame)) await acknowledgeSettled(ports, frame);
+}
 
-  const deadline = startedAt + ports.service.lifetime.clientTimeoutInterval;
-  const turn = newTurn(ports, noteInvocations(messages));
-  const [state, session] = await Promise.all([
-    ports.store.take(frame.transportId, deadline, turn),
-    ports.store.session(frame.transportId),
+interface Outcome {
+  readonly state: TransportState;
+  /** What followed a handshake in its frame. */
+  readonly rest?: string;
+}
+
+/** A stock client holds back what it sends once 100,000 bytes are not acknowledged. */
+function isPressing({ stateful, tally }: TransportState, { text }: Frame): boolean {
+  return stateful && (text.length >= PRESSING_SIZE || tally.received - tally.acknowledged >= PRESSING_COUNT);
+}
+
+/** Characters of a frame, and messages, that are not left to be acknowledged with the next frame. */
+const PRESSING_SIZE = 4 * 1024;
+const PRESSING_COUNT = 20;
+
+async function receiveForTurn(
+  ports: CallerPorts,
+  frame: Frame,
+  messages: readonly ClientMessage[],
+  isBroken: boolean,
+  startedAt: number,
+): Promise<Outcome | undefined> {
+  const { store, service } = ports;
+  const { transportId } = frame;
+  const deadline = startedAt + service.lifetime.clientTimeoutInterval;
+  const turn = newTurn(ports, []);
+  const toTurn = (fresh: readonly ClientMessage[]): Turn => ({ ...turn, invocations: noteInvocations(fresh) });
+  const [arrival, session] = await Promise.all([
+    arrive(ports, frame, messages, isBroken, deadline, toTurn),
+    store.session(transportId),
   ]);
-  if (state === undefined) return refuse(ports, frame.transportId);
-  if (session === undefined) {
-    await Promise.all([leaveTurn(ports, frame.transportId, turn), refuse(ports, frame.transportId)]);
-    return;
-  }
+  if (arrival === undefined) return refuse(ports, transportId);
+  const { state, repeated } = arrival;
+  if (state.resuming) return { state, rest: await reopenByHandshake(ports, { state, startedAt, frame }) };
   const holds = state.turn?.holder === turn.holder;
-  if (state.resuming) {
-    const context = openContext(ports, state, session, startedAt);
-    if (error === undefined) {
-      // The client has its answer already, and the function that gave it is about to reopen the connection.
-      await waitForTurn(ports, state, toWaiting(frame, messages), startedAt);
-      if (holds) await drain(ports, context, turn, startedAt, undefined);
-      return context.channel.flushed();
-    }
-    await reopenConnection(ports, context, holds ? turn : undefined, startedAt, frame);
-    return context.channel.flushed();
+  const waits = isBroken || repeated.length < messages.length;
+  if (session === undefined) {
+    // It has moved on, and the turn with it; or the connection has ended, and takes the frame along.
+    if (holds) await leaveTurn(ports, transportId, turn);
+    if (waits) await waitForTurn(ports, state, toWaiting(frame, messages, state, repeated), startedAt);
+    return refuse(ports, transportId);
   }
   if (!holds) {
     await Promise.all([
-      waitForTurn(ports, state, toWaiting(frame, messages), startedAt),
+      waits && waitForTurn(ports, state, toWaiting(frame, messages, state, repeated), startedAt),
       pingIfDue(ports, state, startedAt),
     ]);
-    return;
+    return { state };
   }
   const context = openContext(ports, state, session, startedAt);
   if (state.phase === "accepted") {
-    await openConnection(ports, context, turn, startedAt, frame.text);
-    return context.channel.flushed();
+    const rest = await openConnection(ports, context, turn, startedAt, frame.text);
+    await context.channel.flushed();
+    return { state, rest };
   }
   if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
-  const outcome = await runFrame(ports, context, { messages, error });
+  const outcome = await runFrame(ports, context, without(ports.dialect.parse(frame.text), repeated));
   const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
   await Promise.all([release, context.channel.flushed()]);
+  return { state };
 }
 
 /**
  * Whoever ends a connection, or takes it over, closes its transport after the goodbye. When nothing is left of it,
  * nobody else will.
  */
-async function refuse({ store, transports }: CallerPorts, transportId: string): Promise<void> {
+async function refuse({ store, transports }: CallerPorts, transportId: string): Promise<undefined> {
   if ((await store.transport(transportId)) === undefined) await transports.close(transportId);
 }
 
@@ -78,27 +111,48 @@ async function receivePassing(
   frame: Frame,
   messages: readonly ClientMessage[],
   now: number,
-): Promise<void> {
-  const { store, transports, dialect, service } = ports;
+): Promise<Outcome | undefined> {
+  const { transports, dialect, service } = ports;
+  const { transportId } = frame;
   const pings = messages.some((message) => message.kind === "ping");
-  const [state] = await Promise.all([
-    store.touch(frame.transportId, now + service.lifetime.clientTimeoutInterval),
-    pings ? transports.post(frame.transportId, dialect.encode({ kind: "ping" })) : undefined,
+  const [sequenceId] = messages.flatMap((message) => (message.kind === "sequence" ? [message.sequenceId] : []));
+  const [arrival] = await Promise.all([
+    arrive(ports, frame, messages, sequenceId !== undefined, now + service.lifetime.clientTimeoutInterval),
+    pings ? transports.post(transportId, dialect.encode({ kind: "ping" })) : undefined,
   ]);
-  if (state === undefined) return refuse(ports, frame.transportId);
-  // Its handshake is being answered.
-  if (state.resuming) return;
+  if (arrival === undefined) return refuse(ports, transportId);
+  const { state } = arrival;
+  if (state.resuming) {
+    if (sequenceId !== undefined && state.stateful)
+      await reopenBySequence(ports, { state, startedAt: now, frame }, sequenceId);
+    return { state };
+  }
   if (state.phase === "accepted" && state.turn === undefined) {
     const text = dialect.handshakeReply("An unexpected error occurred during connection handshake.");
     await endConnection(ports, {
-      transportId: frame.transportId,
+      transportId,
       from: { phase: "accepted", turn: undefined },
       reason: { stopCalled: false, code: "handshake_failed", message: "The first frame was no handshake." },
       goodbye: { text },
     });
-    return;
+    return undefined;
   }
   if (!pings) await pingIfDue(ports, state, now);
+  await noteAcknowledged(ports, state, messages);
+  await acknowledge(ports, state);
+  return { state };
+}
+
+/** The client says what has arrived of what it was sent. */
+async function noteAcknowledged(
+  { store, service }: CallerPorts,
+  { stateful, connectionId, transportId, base }: TransportState,
+  messages: readonly ClientMessage[],
+): Promise<void> {
+  const counts = messages.flatMap((message) => (message.kind === "ack" ? [message.sequenceId] : []));
+  const count = Math.max(0, ...counts.filter((each) => Number.isSafeInteger(each)));
+  if (!stateful || count === 0 || !Number.isSafeInteger(base + count)) return;
+  await store.acknowledge(connectionId, transportId, base + count, service.statefulReconnectBufferSize);
 }
 
 /**
@@ -132,9 +186,14 @@ function noteInvocations(messages: readonly ClientMessage[]): readonly Invocatio
   return notes;
 }
 
-function toWaiting(frame: Frame, messages: readonly ClientMessage[]): WaitingFrame {
+function toWaiting(
+  frame: Frame,
+  messages: readonly ClientMessage[],
+  { handshakes }: TransportState,
+  repeated: readonly number[],
+): WaitingFrame {
   const { text, receivedAt, transportId } = frame;
-  return { key: waitingKey(frame, messages), text, receivedAt, transportId };
+  return { key: waitingKey(frame, messages), text, receivedAt, transportId, handshakes, repeated };
 }
 
 /** Sorts by receive time, then by invocation id as the clients count them. */

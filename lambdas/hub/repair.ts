@@ -63,11 +63,11 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
     if (deadline >= lease.lastTick) return;
     await endConnection(ports, { transportId, from: { phase: "open" }, reason: state.end, goodbye: {} });
   } else if (deadline === 0) {
-    const reason: EndReason = { stopCalled: false, code: "transport_lost" };
-    await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason, goodbye: {} });
+    await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST, goodbye: {} });
   } else if (isSilent(deadline, lease)) {
-    if (state.resumable && !state.lost) await loseSilent(ports, state);
-    else if (await isUnused(ports, state)) await ports.store.dropUnused(transportId);
+    if (await isUnused(ports, state)) await ports.store.dropUnused(transportId);
+    else if (state.lost) await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST });
+    else if (state.resumable) await loseSilent(ports, state);
     else await endSilent(ports, state);
   } else if ((state.turn !== undefined || state.waiting > 0) && isFree(state.turn, lease.lastTick)) {
     await takeOver(ports, state, ports.clock.now());
@@ -76,9 +76,15 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
   }
 }
 
-async function rotate(ports: CallerPorts, { transportId, resumable }: TransportState): Promise<void> {
+const LOST: EndReason = { stopCalled: false, code: "transport_lost" };
+
+async function rotate(ports: CallerPorts, { transportId, resumable, stateful }: TransportState): Promise<void> {
   const message = { kind: "close", allowReconnect: true } as const;
-  if (resumable) {
+  if (stateful) {
+    // A stock client comes back by itself from a socket that closes without a word, and nobody notices.
+    await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+    await ports.transports.close(transportId);
+  } else if (resumable) {
     const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
     if (lost !== undefined) await sayGoodbye(ports, transportId, ports.dialect.encode(message));
   } else {

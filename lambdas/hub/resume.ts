@@ -27,25 +27,32 @@ export async function resumeKeyOf(
 }
 
 export interface ResumeRequest {
+  /** Whether it may be another client: it brings the key, not the token of the connection. */
+  readonly isOther: boolean;
   readonly connection: ConnectionState;
   readonly transportId: string;
   readonly deadline: number;
   readonly rotateAt: number;
   readonly session: Session;
+  readonly stateful: boolean;
+  readonly issuedAt: number;
 }
 
 /** Moves a connection to the transport that asks for it. False when it has ended, or somebody else is moving it. */
 export async function resume(
   ports: ClosingPorts & { readonly store: Store; readonly clock: Clock },
-  { connection, transportId, ...times }: ResumeRequest,
+  { connection, transportId, isOther, ...times }: ResumeRequest,
 ): Promise<boolean> {
   const { store, clock } = ports;
   const now = clock.now();
   const from = await store.freeze(connection.transportId, transportId, now + MOVE_TIMEOUT);
   if (from === undefined) return false;
   if (!(await store.takeOver({ ...times, from, transportId, now }))) return false;
-  // A half-open socket would go on swallowing posts, and a second page with this key is told to stay away.
+  // A half-open socket would go on swallowing posts. A second page with this key is told to stay away; a client that
+  // resumes by its own token, or never got through before, would take that for itself.
+  if (from.lost) return true;
   const error = "The connection was resumed by another client with the same resume key.";
-  if (!from.lost) await sayGoodbye(ports, from.transportId, ports.dialect.encode({ kind: "close", error }));
+  const goodbye = isOther && !from.resuming ? ports.dialect.encode({ kind: "close", error }) : undefined;
+  await sayGoodbye(ports, from.transportId, goodbye);
   return true;
 }

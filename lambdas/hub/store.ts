@@ -72,14 +72,69 @@ export interface TransportState {
   readonly end: EndReason | undefined;
   /** In phase `ended`: who finishes the ending. */
   readonly ender: string | undefined;
-  /** Whether its client may come back with a resume key. */
+  /** Whether its client may come back, by stateful reconnect or with a resume key. */
   readonly resumable: boolean;
   /** The transport is gone; the deadline is when its client has to be back. */
   readonly lost: boolean;
-  /** Its client is back and owes a handshake. Until then nothing may be posted to it. */
+  /** Its client is back and owes a Sequence or a handshake. Until then nothing may be posted to it. */
   readonly resuming: boolean;
   /** The transport that has taken over: from then on this row stands still. */
   readonly next: string | undefined;
+  /** Stateful reconnect: both sides count messages, acknowledge them, and repeat after a loss what was not. */
+  readonly stateful: boolean;
+  /** How many the connection has had: what was asked before the last one is answered to nobody. */
+  readonly handshakes: number;
+  readonly tally: Tally;
+  /** The outbox's number before the one that is 1 to the client. */
+  readonly base: number;
+  readonly replay: Replay;
+}
+
+/** What was repeated to the client when it came back the last time, by numbers of the outbox. */
+export interface Replay {
+  /** From the next one on. */
+  readonly after: number;
+  /** What may have been repeated; numbers above it were new. */
+  readonly upTo: number;
+}
+
+/** Where the connection is to be asked for: a hint that stands in place of a transport's id. */
+export const BUFFERED = "buffered";
+
+/** What came from a stateful client, by count. */
+export interface Tally {
+  /** Messages, each once. */
+  readonly received: number;
+  /** The count that the client was last told. */
+  readonly acknowledged: number;
+  /** The last of them: functions finish in any order, so a count alone does not say which ones they were. */
+  readonly recent: readonly Receipt[];
+  /** Fingerprints of those that the client is about to repeat, because it does not know that they have come. */
+  readonly expected: readonly string[];
+  /** Nothing is acknowledged before: frames that waited for the transport to be taken up may not be counted yet. */
+  readonly quietUntil: number;
+}
+
+export interface Receipt {
+  /** Equal for equal messages. */
+  readonly fingerprint: string;
+  readonly receivedAt: number;
+  /** A short name of the frame that brought it. */
+  readonly frame: string;
+}
+
+export interface TallyChange extends Pick<Tally, "received" | "recent" | "expected"> {
+  /** Absent when the transport is lost: what was on its way then does not bring it back. */
+  readonly deadline?: number;
+  /** Taken if nobody has it. */
+  readonly turn?: Turn;
+}
+
+/** What can be forgotten: the first of the recent ones. */
+export interface Trim {
+  readonly seen: Tally;
+  readonly acknowledged: number;
+  readonly drop: number;
 }
 
 /** A connection row, kept as a tombstone for a day after the end, so that no token is used twice. */
@@ -91,16 +146,30 @@ export interface ConnectionState {
   readonly ended: boolean;
   /** The name of the resume key it connected with. */
   readonly resumeKey: string | undefined;
+  readonly stateful: boolean;
+  /** When the token was issued that brought its client here: an older one is no longer good. Epoch milliseconds. */
+  readonly issuedAt: number;
+  readonly handshakes: number;
   readonly outbox: OutboxHead;
 }
 
-/** Where the messages stand that wait for a client to come back. Numbers count from 1 and are never used twice. */
+/**
+ * Where the messages to a client stand: all of them if it is stateful, else those that wait for it to come back.
+ * Numbers count from 1 and are never used twice.
+ */
 export interface OutboxHead {
   /** The newest number that was given out. */
   readonly last: number;
-  /** All numbers up to here are done with. */
+  /** All numbers up to here were posted to the present transport. */
   readonly sent: number;
-  /** Who posts what waits; while there is one, everybody else only puts messages in. */
+  /** All numbers up to here have arrived, as far as a stateful client has told. */
+  readonly acknowledged: number;
+  /** UTF-8 bytes of all messages up to the newest. */
+  readonly bytes: number;
+  /**
+   * Who posts what waits; while there is one, everybody else only puts messages in. The transport's own id while its
+   * client is away: whoever lets the client in posts.
+   */
   readonly flusher: string | undefined;
   /** Since when: epoch milliseconds. */
   readonly flushingSince: number;
@@ -110,6 +179,19 @@ export interface OutboxHead {
 export interface QueuedMessage {
   readonly number: number;
   readonly record: string | undefined;
+  /** For an answer: the handshake after which it was asked for. */
+  readonly handshakes?: number;
+}
+
+export interface NumberRequest {
+  /** Becomes the flusher if there is none. */
+  readonly flusher: string;
+  readonly now: number;
+  readonly bytes: number;
+  /** How many bytes may be unacknowledged, or wait. */
+  readonly limit: number;
+  /** For an answer: refused when there was another handshake since. */
+  readonly handshakes?: number;
 }
 
 /** Who the client is, as `hub.user` shows it. */
@@ -141,7 +223,7 @@ export type Audience =
   | { readonly kind: "user"; readonly hub: string; readonly user: string }
   | { readonly kind: "group"; readonly hub: string; readonly group: string };
 
-/** The transport is a hint: where the connection was when the row was written. */
+/** The transport is a hint: where the connection was when the row was written, or {@link BUFFERED}. */
 export interface Member {
   readonly connectionId: string;
   readonly transportId: string;
@@ -152,8 +234,12 @@ export interface WaitingFrame {
   readonly key: string;
   readonly text: string;
   readonly receivedAt: number;
-  /** By which it came: after a resume, nobody waits for its completions any more. */
+  /** By which it came. */
   readonly transportId: string;
+  /** The handshake after which it came: after another, nobody waits for its completions any more. */
+  readonly handshakes: number;
+  /** Places of messages in it that are not to be run: they had come before. */
+  readonly repeated: readonly number[];
   /** In place of a frame: `onReconnected` waits for its turn. */
   readonly reconnected?: boolean;
 }
@@ -167,6 +253,8 @@ export interface NewConnection {
   readonly rotateAt: number;
   readonly session: Session;
   readonly resumeKey: string | undefined;
+  readonly stateful: boolean;
+  readonly issuedAt: number;
 }
 
 /** A transport that takes over a connection. */
@@ -179,6 +267,8 @@ export interface Takeover {
   readonly rotateAt: number;
   /** Items are taken over from the one before. */
   readonly session: Session;
+  readonly stateful: boolean;
+  readonly issuedAt: number;
   readonly now: number;
 }
 
@@ -247,8 +337,17 @@ export interface Store {
    * connection to it, whose outbox waits from then on. False, and nothing is left behind, if it has ended or moved.
    */
   takeOver(takeover: Takeover): Promise<boolean>;
-  /** The client's handshake has come: messages are dispatched again. Undefined when it is to end, or was lost again. */
-  reopen(transportId: string): Promise<TransportState | undefined>;
+  /**
+   * The client is through: messages are dispatched again. After a handshake both sides count anew, from `base` in the
+   * outbox; after a Sequence the messages `expected` are still to be repeated, and ours are as `replay` says. Takes the turn if nobody has it.
+   * Undefined when it is to end, or was lost again.
+   */
+  reopen(
+    transportId: string,
+    by: { readonly base: number } | { readonly expected: readonly string[]; readonly replay: Replay },
+    turn: Turn,
+    quietUntil: number,
+  ): Promise<TransportState | undefined>;
   /** The transport is gone, its client has until `deadline`. Undefined if it is lost already, or not open. */
   lose(transportId: string, deadline: number): Promise<TransportState | undefined>;
   /** Removes row and session of a transport that nobody pointed its connection to. */
@@ -261,41 +360,59 @@ export interface Store {
   // --- the outbox ------------------------------------------------------------------------------------------------
 
   /**
-   * Gives out a number, and makes `flusher` the flusher if there is none. Undefined when the connection has ended or
-   * is gone; `full` when `limit` bytes wait already.
+   * Gives out the next number. Undefined when the connection has ended or is gone, or nobody waits for this answer any
+   * more; `full` when `limit` bytes wait already.
    */
-  nextNumber(
-    connectionId: string,
-    flusher: string,
-    now: number,
-    bytes: number,
-    limit: number,
-  ): Promise<ConnectionState | "full" | undefined>;
-  /** False when the number is taken: somebody did not want to wait for it any longer. */
-  putMessage(connectionId: string, message: QueuedMessage, now: number): Promise<boolean>;
+  nextNumber(connectionId: string, request: NumberRequest): Promise<ConnectionState | "full" | undefined>;
+  /**
+   * `bytes` is the outbox's when the number was given out. False when the number is taken: somebody did not want to
+   * wait for it any longer.
+   */
+  putMessage(connectionId: string, message: QueuedMessage, bytes: number, now: number): Promise<boolean>;
   /** What waits after a number, in order, consistent. */
   queued(connectionId: string, after: number): Promise<readonly QueuedMessage[]>;
-  /** A message was posted. */
+  /** A message was posted that nobody will ask for again. */
   dropMessage(connectionId: string, number: number): Promise<void>;
+  /** A client says by which transport that it has everything up to `number`; what was never sent is ignored. */
+  acknowledge(connectionId: string, transportId: string, number: number, limit: number): Promise<void>;
   /** Becomes the flusher in place of `seen`. Undefined when there is another, or the transport has changed. */
   startFlush(
     connectionId: string,
     transportId: string,
-    flusher: string,
-    seen: string | undefined,
-    now: number,
+    change: {
+      readonly flusher: string;
+      readonly seen: string | undefined;
+      readonly now: number;
+      readonly handshakes: number;
+    },
   ): Promise<ConnectionState | undefined>;
-  /** Stops being the flusher when everything up to `sent` is done with. False when there is more, or another flusher. */
-  finishFlush(connectionId: string, flusher: string, sent: number): Promise<boolean>;
-  /** Stops being the flusher with messages left. */
-  stopFlush(connectionId: string, flusher: string): Promise<void>;
+  /**
+   * Stops being the flusher when everything up to `sent` is posted; with `limit`, that is as good as acknowledged.
+   * False when there is more, or another flusher.
+   */
+  finishFlush(connectionId: string, flusher: string, sent: number, limit: number | undefined): Promise<boolean>;
+  /** Leaves what waits after `sent` to `next`, if still the flusher. */
+  leaveFlush(connectionId: string, flusher: string, sent: number, next: string): Promise<void>;
 
   // --- frames and the turn ---------------------------------------------------------------------------------------
 
-  /** A frame arrived that passes the turn: moves the deadline. Undefined when the connection is ended or ending. */
-  touch(transportId: string, deadline: number): Promise<TransportState | undefined>;
+  /**
+   * A frame arrived that passes the turn: moves the deadline and counts its messages. Undefined when the connection is
+   * ended or ending, its transport is lost, taken over or resuming, the messages could be repeated ones, or the frame is
+   * counted already, as after a retry of the SDK.
+   */
+  touch(transportId: string, deadline: number, receipts?: readonly Receipt[]): Promise<TransportState | undefined>;
   /** The same, and takes the turn if nobody has it: the state's `turn.holder` says who does. */
-  take(transportId: string, deadline: number, turn: Turn): Promise<TransportState | undefined>;
+  take(
+    transportId: string,
+    deadline: number,
+    turn: Turn,
+    receipts?: readonly Receipt[],
+  ): Promise<TransportState | undefined>;
+  /** The same for the cases that those two refuse, by somebody who has looked. Undefined when it is not as seen. */
+  tally(transportId: string, seen: TransportState, change: TallyChange): Promise<TransportState | undefined>;
+  /** Notes what was acknowledged and forgets what is not needed any more, unless the tally has moved on. */
+  trim(transportId: string, trim: Trim): Promise<void>;
   /** Puts a frame where the holder of the turn will find it. Visible before it is counted with {@link count}. */
   enqueue(connectionId: string, frame: WaitingFrame): Promise<void>;
   /** Counts one waiting frame; a holder can not let go of the turn without having seen the count. */
@@ -304,9 +421,10 @@ export interface Store {
   steal(transportId: string, turn: Turn, seen: Turn | undefined): Promise<boolean>;
   /**
    * Lets go of the turn; with `open`, moves from `accepted` to `open` in the same step. False when the turn is not
-   * `holder`'s, frames were counted that it has not `seen`, or (with `open`) the connection is to end.
+   * `holder`'s, frames were counted that it has not `seen`, (with `open`) the connection is to end, or (with `trim`) the
+   * tally has moved on.
    */
-  release(transportId: string, holder: string, seen: number, open: boolean): Promise<boolean>;
+  release(transportId: string, holder: string, seen: number, open: boolean, trim?: Trim): Promise<boolean>;
   /** Moves from `accepted` to `open` and keeps the turn. False when the turn is not `holder`'s or it is to end. */
   open(transportId: string, holder: string): Promise<boolean>;
   /** Lets the lease run out now, so that the next frame or sweep takes over. */
@@ -363,11 +481,14 @@ export interface Store {
    * is silent ({@link isSilent}). Returns the claimed state, undefined for all but one caller.
    */
   claimEnd(claim: EndClaim): Promise<TransportState | undefined>;
-  /** Turns the connection row into a tombstone. From here on nobody joins anything. Undefined if there is none. */
+  /**
+   * Turns the connection row into a tombstone, and frees its resume key. From here on nobody joins anything. Undefined
+   * if there is none.
+   */
   bury(connectionId: string, expiresAt: number): Promise<ConnectionState | undefined>;
   /** Marks `onDisconnected` as done (or not wanted) by deleting the session. */
   dropSession(transportId: string): Promise<void>;
-  /** Removes memberships, waiting frames, outbox and resume key of a buried connection. */
+  /** Removes memberships, waiting frames and outbox of a buried connection. */
   clear(connection: ConnectionState): Promise<void>;
   /** Removes the transport row, if `ender` still has the claim. The last step. */
   dropTransport(transportId: string, ender: string): Promise<void>;

@@ -8,19 +8,21 @@
 
 import type { ParsedFrame } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
-import { openChannel } from "./channel.ts";
+import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
 import { type DispatchContext, failInvocation } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
-import { failFrame, isInvocation, runFrame } from "./frame.ts";
+import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { runReconnected } from "./lifecycle-events.ts";
+import { sendQueued } from "./outbox.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
+import { ackOf, trimOf } from "./tally.ts";
 
 /** A holder older than this starts no further frame, so that each has time to run. Milliseconds. */
 const DRAIN_LIMIT = 10_000;
 /** A frame that waited longer is not run any more, but answered with an error. Milliseconds. */
 const FRAME_AGE = 300_000;
 /** How long a holder looks for the transport that its connection goes over to. Milliseconds. */
-const MOVE_TIME = 2_000;
+const MOVE_TIME = 6_000;
 const PAUSE = 100;
 
 export function newTurn(ports: CallerPorts, invocations: Turn["invocations"]): Turn {
@@ -36,8 +38,15 @@ export function openContext(
 ): DispatchContext {
   const hub = ports.service.hubs.get(state.hub.toLowerCase());
   if (hub === undefined) throw new Error(`The service has no hub '${state.hub}' any more: it was deployed without it.`);
-  const channel = openChannel(ports.transports, state.transportId);
-  return { hub, state, session, channel, stopAt: startedAt + RUN_LIMIT };
+  return { hub, state, session, channel: channelOf(ports, state), stopAt: startedAt + RUN_LIMIT };
+}
+
+function channelOf(ports: CallerPorts, state: TransportState): Channel {
+  const { transportId, connectionId, stateful, handshakes } = state;
+  if (!stateful) return openChannel(ports.transports, transportId);
+  return openNumberedChannel(ports.transports, transportId, async (record, isAnswer) => {
+    await sendQueued(ports, connectionId, { record, ...(isAnswer && { handshakes }) });
+  });
 }
 
 /** Puts the frame where the holder finds it. If the holder is dead by then, takes its place. */
@@ -61,8 +70,26 @@ export async function waitForTurn(
 async function countWaiting(ports: CallerPorts, transportId: string): Promise<TransportState | undefined> {
   const counted = await ports.store.count(transportId);
   if (counted !== undefined) return counted;
-  const next = (await ports.store.transport(transportId))?.next;
-  return next === undefined ? undefined : countWaiting(ports, next);
+  const next = await nextOf(ports, transportId);
+  return next === undefined ? undefined : countWaiting(ports, next.transportId);
+}
+
+/**
+ * The transport that has taken over. The old one is frozen first: whoever moves the connection puts the new one, with
+ * the turn, a moment later.
+ */
+async function nextOf(
+  { store, clock }: Pick<CallerPorts, "store" | "clock">,
+  transportId: string,
+): Promise<TransportState | undefined> {
+  const next = (await store.transport(transportId))?.next;
+  if (next === undefined) return undefined;
+  const giveUpAt = clock.now() + MOVE_TIME;
+  for (;;) {
+    const state = await store.transport(next);
+    if (state !== undefined || clock.now() >= giveUpAt) return state;
+    await clock.sleep(PAUSE);
+  }
 }
 
 export function isFree(turn: Turn | undefined, now: number): boolean {
@@ -86,10 +113,14 @@ export async function takeOver(ports: CallerPorts, state: TransportState, starte
 }
 
 /** The session has moved on, and with it the turn that was just taken: it is left to the next frame or sweep. */
-export async function leaveTurn({ store }: Pick<CallerPorts, "store">, transportId: string, turn: Turn): Promise<void> {
-  await store.abandon(transportId, turn.holder);
-  const next = (await store.transport(transportId))?.next;
-  if (next !== undefined) await leaveTurn({ store }, next, turn);
+export async function leaveTurn(
+  ports: Pick<CallerPorts, "store" | "clock">,
+  transportId: string,
+  turn: Turn,
+): Promise<void> {
+  await ports.store.abandon(transportId, turn.holder);
+  const next = await nextOf(ports, transportId);
+  if (next !== undefined) await leaveTurn(ports, next.transportId, turn);
 }
 
 /**
@@ -106,10 +137,11 @@ export async function drain(
   const { store, clock } = ports;
   const { transportId } = context.state;
   let known = seen;
+  let state: TransportState | undefined = context.state;
   for (;;) {
-    if (known !== undefined && (await store.release(transportId, turn.holder, known, false))) return;
-    const state = await store.transport(transportId);
-    if (state?.next !== undefined) return drainMoved(ports, context, turn, startedAt, state.next);
+    if (known !== undefined && (await release(ports, context, turn, state, known))) return;
+    state = await store.transport(transportId);
+    if (state?.next !== undefined) return drainMoved(ports, context, turn, startedAt, transportId);
     if (state?.phase !== "open" || state.end !== undefined || state.turn?.holder !== turn.holder) return;
     // The client is back, but not through its handshake: who lets it in runs what waits.
     if (state.resuming) {
@@ -117,15 +149,39 @@ export async function drain(
       known = undefined;
       continue;
     }
+    await follow(ports, context, state);
     known = state.waiting;
     for (const frame of await store.waiting(state.connectionId)) {
-      if (clock.now() - startedAt > DRAIN_LIMIT) return store.abandon(transportId, turn.holder);
+      if (clock.now() - startedAt > DRAIN_LIMIT) return leaveTurn(ports, transportId, turn);
       // Nobody else takes frames while the turn is held: one that is gone was claimed by a first try, whose answer the
       // SDK did not get, and which did not run.
       const claimed = await store.claimFrame(state.connectionId, frame.key);
       if ((await runWaiting(ports, context, frame, claimed)) === "ended") return;
     }
   }
+}
+
+/** The client may have shaken hands anew since: what it asks now is answered, what it asked before is not. */
+async function follow(ports: CallerPorts, context: DispatchContext, state: TransportState): Promise<void> {
+  if (state.handshakes !== context.state.handshakes) {
+    await context.channel.flushed();
+    context.channel = channelOf(ports, state);
+  }
+  context.state = state;
+}
+
+/** The client learns in passing what has arrived. */
+async function release(
+  ports: CallerPorts,
+  { channel, state: { transportId } }: DispatchContext,
+  { holder }: Turn,
+  state: TransportState,
+  seen: number,
+): Promise<boolean> {
+  const trim = trimOf(state, ports.clock.now());
+  const ack = trim && ackOf(ports, state, trim);
+  if (ack !== undefined) void channel.write(ack);
+  return ports.store.release(transportId, holder, seen, false, trim);
 }
 
 /** The connection went over to another transport, and the turn with it. */
@@ -136,15 +192,11 @@ async function drainMoved(
   startedAt: number,
   transportId: string,
 ): Promise<void> {
-  const giveUpAt = ports.clock.now() + MOVE_TIME;
-  // The old transport is frozen first: whoever moves the connection puts the new one, with this turn, a moment later.
-  while ((await ports.store.transport(transportId)) === undefined && ports.clock.now() < giveUpAt) {
-    await ports.clock.sleep(PAUSE);
-  }
-  const channel = openChannel(ports.transports, transportId);
-  const moved = { ...context, channel, state: { ...context.state, transportId } };
+  const state = await nextOf(ports, transportId);
+  if (state === undefined) return;
+  const moved = { ...context, state, channel: channelOf(ports, state) };
   await drain(ports, moved, turn, startedAt, undefined);
-  await channel.flushed();
+  await moved.channel.flushed();
 }
 
 async function runWaiting(
@@ -153,10 +205,13 @@ async function runWaiting(
   frame: WaitingFrame,
   claimed: boolean,
 ): Promise<"open" | "ended"> {
-  if (frame.reconnected) await runReconnected(ports, context);
-  const parsed = ports.dialect.parse(frame.text);
-  // The client has given up on what it asked by a transport that is gone, and may use its ids again.
-  const own = frame.transportId === context.state.transportId ? parsed : withoutIds(parsed);
+  if (frame.reconnected) {
+    await runReconnected(ports, context);
+    return "open";
+  }
+  const parsed = without(ports.dialect.parse(frame.text), frame.repeated);
+  // The client has given up on what it asked before its last handshake, and may use its ids again.
+  const own = frame.handshakes === context.state.handshakes ? parsed : withoutIds(parsed);
   if (claimed && ports.clock.now() - frame.receivedAt <= FRAME_AGE) return runFrame(ports, context, own);
   failFrame(ports, context, own);
   return "open";

@@ -4,6 +4,7 @@ export {
   type ClientMessage,
   type Dialect,
   type Handshake,
+  isCounted,
   type ParsedFrame,
   ProtocolError,
   type ServerMessage,

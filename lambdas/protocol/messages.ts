@@ -23,7 +23,17 @@ export type ServerMessage =
   | { readonly kind: "completion"; readonly id: string; readonly result: unknown }
   | { readonly kind: "completion"; readonly id: string; readonly error: string }
   | { readonly kind: "ping" }
-  | { readonly kind: "close"; readonly error?: string; readonly allowReconnect?: boolean };
+  | { readonly kind: "close"; readonly error?: string; readonly allowReconnect?: boolean }
+  | { readonly kind: "ack" | "sequence"; readonly sequenceId: number }
+  /** Takes up a number, and says nothing. */
+  | { readonly kind: "filler" };
+
+/** Whether a message counts, on both sides, for stateful reconnect. */
+export function isCounted({ kind }: ClientMessage): boolean {
+  return !UNCOUNTED.has(kind);
+}
+
+const UNCOUNTED: ReadonlySet<ClientMessage["kind"]> = new Set(["ping", "close", "ack", "sequence"]);
 
 /** A peer that breaks the protocol. Its connection is closed; others notice nothing. */
 export class ProtocolError extends Error {
@@ -43,6 +53,8 @@ export interface Handshake {
   readonly error: string | undefined;
   /** More about the error, for clients only when detailed errors are enabled. */
   readonly detail: string | undefined;
+  /** Whether the client can count messages, as stateful reconnect needs it: version 2. */
+  readonly counts: boolean;
   /** What followed in the same frame: messages already. */
   readonly rest: string;
 }

@@ -10,6 +10,7 @@ const tokens = connectionTokens(SECRET);
 const claims: ConnectionTokenClaims = {
   hub: "chat",
   connectionId: "mQvXl0mB3vYwqkTz9bW8-A",
+  stateful: false,
   userIdentifier: "ada",
   issuedAt: Date.UTC(2026, 0, 1),
 };
@@ -17,12 +18,14 @@ const claims: ConnectionTokenClaims = {
 describe("a connection token", () => {
   it.each<[string, ConnectionTokenClaims]>([
     ["with a user", claims],
-    ["without a user", { hub: "chat", connectionId: "c", issuedAt: 0 }],
+    ["without a user", { hub: "chat", connectionId: "c", stateful: false, issuedAt: 0 }],
+    ["of a stateful client", { ...claims, stateful: true }],
+    ["of a stateful client without a user", { hub: "chat", connectionId: "c", stateful: true, issuedAt: 0 }],
     ["with an empty user, which is not none", { ...claims, userIdentifier: "" }],
     ["with text of every plane", { ...claims, hub: "hubs/notifications", userIdentifier: "Zoë 😀 \u0000 \ud800" }],
     [
       "with names of Object's own",
-      { hub: "constructor", connectionId: "__proto__", userIdentifier: "toString", issuedAt: 1 },
+      { hub: "constructor", connectionId: "__proto__", stateful: false, userIdentifier: "toString", issuedAt: 1 },
     ],
   ])("carries its claims %s", async (_title, given) => {
     expect(await tokens.verify(await tokens.issue(given))).toStrictEqual(given);
@@ -35,14 +38,19 @@ describe("a connection token", () => {
         connectionId: fc.string(),
         userIdentifier: fc.string({ unit: "binary" }),
         issuedAt: fc.maxSafeNat(),
+        stateful: fc.boolean(),
       },
-      { requiredKeys: ["hub", "connectionId", "issuedAt"], noNullPrototype: true },
+      { requiredKeys: ["hub", "connectionId", "issuedAt", "stateful"], noNullPrototype: true },
     );
     await fc.assert(
       fc.asyncProperty(any, async (given) => {
         expect(await tokens.verify(await tokens.issue(given as ConnectionTokenClaims))).toStrictEqual(given);
       }),
     );
+  });
+
+  it("is another one for a client that counts", async () => {
+    expect(await tokens.issue({ ...claims, stateful: true })).not.toBe(await tokens.issue(claims));
   });
 
   it("is short and needs no escaping in a URL", async () => {
@@ -105,14 +113,18 @@ describe("verify", () => {
     ["an object", claims],
     ["null", null],
     ["no connection id", ["chat"]],
-    ["a hub that is no text", [1, "c", 0]],
-    ["a connection id that is no text", ["chat", { toString: "c" }, 0]],
-    ["a time that is text", ["chat", "c", "0"]],
-    ["a time that is no whole number", ["chat", "c", 0.5]],
-    ["a user that is null", ["chat", "c", 0, null]],
-    ["a user that is a list", ["chat", "c", 0, ["ada"]]],
+    ["a hub that is no text", [1, "c", 0, 0]],
+    ["a connection id that is no text", ["chat", { toString: "c" }, 0, 0]],
+    ["a time that is text", ["chat", "c", "0", 0]],
+    ["a time that is no whole number", ["chat", "c", 0.5, 0]],
+    ["nothing about counting, as before there was any", ["chat", "c", 0]],
+    ["a user where it should say whether its client counts", ["chat", "c", 0, "ada"]],
+    ["a truth for a number", ["chat", "c", 0, true]],
+    ["a number that says nothing", ["chat", "c", 0, 2]],
+    ["a user that is null", ["chat", "c", 0, 0, null]],
+    ["a user that is a list", ["chat", "c", 0, 0, ["ada"]]],
   ])("refuses a well signed token that holds %s", async (_title, payload) => {
-    expect(await tokens.verify(await signed(["chat", "c", 0]))).toBeDefined();
+    expect(await tokens.verify(await signed(["chat", "c", 0, 1, "ada"]))).toBeDefined();
     expect(await tokens.verify(await signed(payload))).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
-// A service on the local server, and clients of every kind to talk to it. Time stands still unless a test moves it.
+// A service on the local server, and clients of every kind to talk to it. Time stands still unless a test moves it, or
+// brings a clock that runs.
 
 import { type HubConnection, HubConnectionBuilder, type IHttpConnectionOptions, NullLogger } from "@microsoft/signalr";
 import { defineService, type Service, type ServiceOptions } from "signalr-lambda";
@@ -13,6 +14,7 @@ import { FakeClock } from "../fake-clock.ts";
 import { Arrivals } from "../local/local-gateway.ts";
 import { recordingLog } from "../recording-log.ts";
 import { BareClient } from "./bare-client.ts";
+import type { TestClock } from "./running-clock.ts";
 import { TableWatch } from "./table-watch.ts";
 
 /** At most. Milliseconds. */
@@ -27,15 +29,14 @@ export interface Offer {
 }
 
 /** Runs a service until the test is over. Then all clients leave, and nothing of them may stay behind. */
-export async function serve(options: ServiceOptions): Promise<RunningService> {
-  const service = await start(options);
+export async function serve(options: ServiceOptions, clock?: TestClock): Promise<RunningService> {
+  const service = await start(options, clock);
   onTestFinished(() => service.close());
   return service;
 }
 
 /** The same until `close`, for the tests of one `describe`. */
-export async function start(options: ServiceOptions) {
-  const clock = new FakeClock();
+export async function start(options: ServiceOptions, clock: TestClock = new FakeClock()) {
   const lines = new Arrivals<LogFields>();
   const service = defineService(options);
   const server = await startLocalServer(service, { clock, log: recordingLog(lines) });

@@ -5,7 +5,7 @@ import { deleteExpired } from "../../lambdas/local/index.ts";
 
 type Row = Readonly<Record<string, AttributeValue>>;
 
-/** Looks into the table, and waits for it to become what a test expects: after each delete it looks again. */
+/** Looks into the table, and waits for it to become what a test expects: after each change it looks again. */
 export class TableWatch {
   readonly #client: DynamoDBClient;
   readonly #name: string;
@@ -17,7 +17,8 @@ export class TableWatch {
     client.middlewareStack.add(
       (next, context) => async (args) => {
         const result = await next(args);
-        if (context.commandName === "DeleteItemCommand") for (const wake of this.#waiting.splice(0)) wake();
+        const changes = ["DeleteItemCommand", "UpdateItemCommand"].includes(context.commandName ?? "");
+        if (changes) for (const wake of this.#waiting.splice(0)) wake();
         return result;
       },
       { step: "initialize", name: "tableWatch" },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type ConnectRequest, connect } from "../../lambdas/hub/connect.ts";
-import type { ConnectionTokenClaims } from "../../lambdas/hub/index.ts";
+import type { ConnectionTokenClaims, Store } from "../../lambdas/hub/index.ts";
 import { admissionPorts, requestFor } from "./requests.ts";
 
 const NOT_FOUND = { status: 404, body: "No Connection with that ID" };
@@ -11,11 +11,14 @@ type Options = Parameters<typeof admissionPorts>[0];
 async function opened(options: Options = {}, claims: Partial<ConnectionTokenClaims> = {}) {
   const service = admissionPorts(options);
   const { ports, clock, tokens } = service;
-  const token = await tokens.issue({ hub: "chat", connectionId: "c", issuedAt: clock.now(), ...claims });
+  const issue = (changes: Partial<ConnectionTokenClaims> = {}) =>
+    tokens.issue({ hub: "chat", connectionId: "c", stateful: false, issuedAt: clock.now(), ...claims, ...changes });
+  const token = await issue();
   let transports = 0;
   return {
     ...service,
     token,
+    issue,
     connect: (request: Partial<ConnectRequest> = {}) =>
       connect(ports, { transportId: `t-${++transports}`, ...requestFor({ query: { id: token } }), ...request }),
   };
@@ -131,3 +134,262 @@ describe("a transport without a token", () => {
     expect(table.rows()).toEqual([]);
   });
 });
+
+describe("a transport whose client counts", () => {
+  const ALREADY = { status: 409, body: "" };
+  const LATER = 60_000;
+
+  it("is accepted as such: it may come back by its token", async () => {
+    const { connect, ports, clock } = await opened({}, { stateful: true });
+    expect(await connect()).toBeUndefined();
+    expect(await ports.store.transport("t-1")).toMatchObject({
+      stateful: true,
+      resumable: true,
+      resuming: false,
+      deadline: clock.now() + 15_000,
+    });
+    expect(await ports.store.connection("c")).toMatchObject({ stateful: true, issuedAt: clock.now() });
+  });
+
+  it("takes its connection over with the same token, however old, while it is there or lost", async () => {
+    const { connect, ports, clock } = await opened({}, { stateful: true });
+    await connect();
+    await open(ports.store, "t-1");
+    for (const transportId of ["t-2", "t-3"]) {
+      await clock.advance(LATER);
+      const before = await ports.store.transport(transportId === "t-2" ? "t-1" : "t-2");
+      if (transportId === "t-3") await ports.store.lose("t-2", clock.now() + LATER);
+      expect(await connect()).toBeUndefined();
+      expect(await ports.store.connection("c")).toMatchObject({ transportId, stateful: true });
+      expect(await ports.store.transport(transportId)).toMatchObject({
+        connectionId: "c",
+        stateful: true,
+        resuming: true,
+        lost: false,
+        handshakes: 1,
+        tally: before?.tally,
+      });
+    }
+  });
+
+  it("has 5 s for its Sequence, or as long as for a handshake when that is shorter", async () => {
+    for (const [handshakeTimeout, expected] of [
+      [15_000, 5_000],
+      [3_000, 3_000],
+    ] as const) {
+      const { connect, ports, clock } = await opened({ lifetime: { handshakeTimeout } }, { stateful: true });
+      await connect();
+      await open(ports.store, "t-1");
+      await connect();
+      expect((await ports.store.transport("t-2"))?.deadline).toBe(clock.now() + expected);
+    }
+  });
+
+  it("is not told that it was resumed by another: it was not", async () => {
+    const { connect, ports, posted, closed } = await listening({ stateful: true });
+    await connect();
+    await open(ports.store, "t-1");
+    await connect();
+    expect(posted).toEqual([]);
+    expect(closed).toEqual(["t-1"]);
+  });
+
+  it("with an old token only resumes: there is nothing to begin anew", async () => {
+    const { connect, ports, clock, table } = await opened({}, { stateful: true });
+    await clock.advance(20_001);
+    expect(await connect()).toEqual(NOT_FOUND);
+    expect(table.rows()).toEqual([]);
+    const other = await opened({}, { stateful: true });
+    await other.connect();
+    await other.ports.store.bury("c", other.clock.now() + LATER);
+    await other.clock.advance(20_001);
+    expect(await other.connect()).toEqual(NOT_FOUND);
+    expect(await ports.store.connection("c")).toBeUndefined();
+  });
+
+  it.each([
+    [20_000, undefined],
+    [20_001, NOT_FOUND],
+  ])("may begin with a token of %d ms, as everybody: %j", async (age, answer) => {
+    const { connect, clock } = await opened({}, { stateful: true });
+    await clock.advance(age);
+    expect(await connect()).toEqual(answer);
+  });
+
+  it("has no token of the future either", async () => {
+    const now = admissionPorts().clock.now();
+    const { connect } = await opened({}, { stateful: true, issuedAt: now + 5_001 });
+    expect(await connect()).toEqual(NOT_FOUND);
+  });
+
+  it.each<[string, Partial<ConnectionTokenClaims>]>([
+    ["older", { stateful: true, issuedAt: Date.UTC(2026, 0, 1) - 1 }],
+    ["newer", { stateful: true, issuedAt: Date.UTC(2026, 0, 1) + 1 }],
+    ["newer, whose client does not count", { stateful: false, issuedAt: Date.UTC(2026, 0, 1) + 1 }],
+  ])("keeps its connection from whoever has another token of it: %s", async (_title, claims) => {
+    const { connect, issue, ports, table } = await opened({}, { stateful: true });
+    await connect();
+    await open(ports.store, "t-1");
+    const rows = table.rows();
+    expect(await connect({ query: { id: await issue(claims) } })).toEqual(ALREADY);
+    expect(table.rows()).toEqual(rows);
+    expect(await ports.store.transport("t-1")).toMatchObject({ next: undefined });
+  });
+
+  it("is refused before its connection is open, and once it is to end", async () => {
+    const { connect, ports, table } = await opened({}, { stateful: true });
+    await connect();
+    const rows = table.rows();
+    expect(await connect()).toEqual(ALREADY);
+    await open(ports.store, "t-1");
+    await ports.store.markEnd("t-1", { stopCalled: true, code: "stopped" }, 0);
+    expect(await connect()).toEqual(ALREADY);
+    expect(table.rows()).toEqual(rows);
+  });
+
+  it("is one of 20 that come with one token at once", async () => {
+    const { connect, ports } = await opened({}, { stateful: true });
+    await connect();
+    await open(ports.store, "t-1");
+    const answers = await Promise.all(Array.from({ length: 20 }, () => connect()));
+    const winners = answers.flatMap((answer, index) => (answer === undefined ? [`t-${index + 2}`] : []));
+    expect(answers.filter((answer) => answer !== undefined && answer.status !== 409)).toEqual([]);
+    // Each may take over from the one before, and the connection is with the last.
+    expect(winners).toContain((await ports.store.connection("c"))?.transportId);
+    const unfrozen = await Promise.all(
+      winners.map(async (id) => (await ports.store.transport(id))?.next === undefined),
+    );
+    expect(unfrozen.filter(Boolean)).toHaveLength(1);
+  });
+
+  it("is held to its user", async () => {
+    let user = "ada";
+    const { connect, ports, clock } = await opened(
+      { auth: () => ({ sub: user }) },
+      { stateful: true, userIdentifier: "ada" },
+    );
+    await connect();
+    await open(ports.store, "t-1");
+    await clock.advance(LATER);
+    user = "eve";
+    expect(await connect()).toEqual({ status: 403, body: "Forbidden" });
+    expect(await ports.store.connection("c")).toMatchObject({ transportId: "t-1" });
+  });
+});
+
+describe("a transport with a resume key", () => {
+  const KEY = "0123456789abcdef0123456789abcdef";
+  const ALREADY = { status: 409, body: "" };
+
+  it.each([true, false])(
+    "takes over by a new token, whose time counts from then on: it counts %s",
+    async (stateful) => {
+      const { connect, issue, ports, clock, token } = await opened({}, { stateful: true });
+      const query = { resume: KEY };
+      await connect({ query: { ...query, id: token } });
+      await open(ports.store, "t-1");
+      await clock.advance(1_000);
+      const issuedAt = clock.now();
+      const next = await issue({ stateful, issuedAt });
+      expect(await connect({ query: { ...query, id: next } })).toBeUndefined();
+      expect(await ports.store.connection("c")).toMatchObject({ transportId: "t-2", stateful, issuedAt });
+      // It begins with a handshake, as any other.
+      expect(await ports.store.transport("t-2")).toMatchObject({
+        stateful,
+        resuming: true,
+        deadline: issuedAt + 15_000,
+      });
+    },
+  );
+
+  it("makes the token before no longer good, with the key or without", async () => {
+    const { connect, issue, ports, clock, token } = await opened({}, { stateful: true });
+    await connect({ query: { id: token, resume: KEY } });
+    await open(ports.store, "t-1");
+    await clock.advance(30_000);
+    const next = await issue({ issuedAt: clock.now() });
+    await connect({ query: { id: next, resume: KEY } });
+    await ports.store.reopen(...anew("t-2"));
+    expect(await connect({ query: { id: token } })).toEqual(ALREADY);
+    expect(await connect({ query: { id: token, resume: KEY } })).toEqual(ALREADY);
+    expect(await ports.store.connection("c")).toMatchObject({ transportId: "t-2" });
+    await clock.advance(60_000);
+    expect(await connect({ query: { id: next } })).toBeUndefined();
+    expect(await ports.store.connection("c")).toMatchObject({ issuedAt: clock.now() - 60_000 });
+  });
+
+  it.each([
+    ["another key", KEY.toUpperCase()],
+    ["none", undefined],
+    ["one that is too short", KEY.slice(1)],
+  ])("finds its own connection only: %s with a new token is refused", async (_title, resume) => {
+    const { connect, issue, ports, clock, token } = await opened();
+    await connect({ query: { id: token, resume: KEY } });
+    await open(ports.store, "t-1");
+    await clock.advance(1_000);
+    expect(await connect({ query: { id: await issue({ issuedAt: clock.now() }), resume } })).toEqual(ALREADY);
+    expect(await ports.store.connection("c")).toMatchObject({ transportId: "t-1" });
+  });
+
+  it("by an old token is not found, when its client does not count", async () => {
+    const { connect, ports, clock, token } = await opened();
+    await connect({ query: { id: token, resume: KEY } });
+    await open(ports.store, "t-1");
+    await clock.advance(20_001);
+    expect(await connect({ query: { id: token, resume: KEY } })).toEqual(NOT_FOUND);
+  });
+
+  it("needs no token, and its client does not count then", async () => {
+    const { connect, ports, token } = await opened({}, { stateful: true });
+    await connect({ query: { id: token, resume: KEY } });
+    await open(ports.store, "t-1");
+    expect(await connect({ query: { resume: KEY } })).toBeUndefined();
+    expect(await ports.store.connection("c")).toMatchObject({ transportId: "t-2", stateful: false, issuedAt: 0 });
+    await ports.store.reopen(...anew("t-2"));
+    // Nor has it a token with which it could resume.
+    expect(await connect({ query: { id: token } })).toEqual(ALREADY);
+  });
+
+  it("tells the other page so, by the key but not by the token", async () => {
+    const { connect, issue, ports, clock, token, posted, closed } = await listening({ stateful: true });
+    await connect({ query: { id: token, resume: KEY } });
+    await open(ports.store, "t-1");
+    await clock.advance(1_000);
+    const next = await issue({ issuedAt: clock.now() });
+    await connect({ query: { id: next, resume: KEY } });
+    expect(posted).toEqual([["t-1", expect.stringContaining("resumed by another client with the same resume key")]]);
+    expect(closed).toEqual(["t-1"]);
+    await ports.store.reopen(...anew("t-2"));
+    await connect({ query: { id: next, resume: KEY } });
+    expect(posted).toHaveLength(1);
+    expect(closed).toEqual(["t-1", "t-2"]);
+  });
+});
+
+/** As the handshake does it. */
+async function open(store: Store, transportId: string): Promise<void> {
+  const until = Date.UTC(2027, 0, 1);
+  await store.take(transportId, until, { holder: "opener", until, invocations: [] });
+  expect(await store.release(transportId, "opener", 0, true)).toBe(true);
+}
+
+function anew(transportId: string): Parameters<Store["reopen"]> {
+  return [transportId, { base: 0 }, { holder: "opener", until: Date.UTC(2027, 0, 1), invocations: [] }, 0];
+}
+
+/** The same with sockets that take what they are posted. */
+async function listening(claims: Partial<ConnectionTokenClaims>) {
+  const posted: [string, string][] = [];
+  const closed: string[] = [];
+  const service = await opened({}, claims);
+  Object.assign(service.ports, {
+    transports: {
+      async post(transportId: string, text: string) {
+        posted.push([transportId, text]);
+        return "accepted";
+      },
+      close: async (transportId: string) => void closed.push(transportId),
+    },
+  });
+  return { ...service, posted, closed };
+}

@@ -20,6 +20,7 @@ describe("defineService", () => {
         handshakeTimeout: 15_000,
         disconnectTimeout: 30_000,
       },
+      statefulReconnectBufferSize: 100_000,
       enableDetailedErrors: false,
     });
   });
@@ -38,6 +39,10 @@ describe("defineService", () => {
   it("fits the keep-alive into a shorter time-out", () => {
     const lifetime = { clientTimeoutInterval: 8000 };
     expect(defineService({ hubs, lifetime }).lifetime).toMatchObject({ keepAliveInterval: 4000 });
+  });
+
+  it.each([1024, 5_000_000])("keeps as much for a client as it says: %d bytes", (statefulReconnectBufferSize) => {
+    expect(defineService({ hubs, statefulReconnectBufferSize })).toMatchObject({ statefulReconnectBufferSize });
   });
 
   it("makes what isService knows", () => {
@@ -85,6 +90,12 @@ describe("defineService", () => {
         { hubs, lifetime: { clientTimeoutInterval: 30_000, keepAliveInterval: 15_000, [name]: value } },
         `lifetime.${name} is ${value}; it is a number of milliseconds, 1000 or more.`,
       ]),
+    ),
+    ...[1023, 0, -1, 1024.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, "100000", true].map(
+      (value): [object, string] => [
+        { hubs, statefulReconnectBufferSize: value },
+        `\`statefulReconnectBufferSize\` is ${value}; it is a number of bytes, 1024 or more.`,
+      ],
     ),
     [
       { hubs, lifetime: { disconnectTimeout: 5999 } },

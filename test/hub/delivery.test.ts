@@ -54,7 +54,16 @@ async function enter(store: Store, connectionId: string): Promise<void> {
   const transportId = `t-${connectionId}`;
   const far = Number.MAX_SAFE_INTEGER;
   const times = { deadline: far, rotateAt: far };
-  await store.accept({ transportId, connectionId, hub: "chat", ...times, session: NOBODY, resumeKey: undefined });
+  await store.accept({
+    transportId,
+    connectionId,
+    hub: "chat",
+    ...times,
+    session: NOBODY,
+    resumeKey: undefined,
+    stateful: false,
+    issuedAt: 0,
+  });
   await store.enter({ connectionId, transportId }, "chat", undefined);
 }
 

@@ -17,6 +17,7 @@ describe("negotiate", () => {
     expect(await tokens.verify(connectionToken)).toEqual({
       hub: "chat",
       connectionId: "id-1",
+      stateful: false,
       userIdentifier: "ada",
       issuedAt: clock.now(),
     });
@@ -32,6 +33,45 @@ describe("negotiate", () => {
       "availableTransports",
     ]);
   });
+
+  it.each(["true", "True", "TRUE", "tRuE"])("grants stateful reconnect to whoever asks: %s", async (asked) => {
+    const { ports, tokens } = admissionPorts();
+    const query = { negotiateVersion: "1", useStatefulReconnect: asked };
+    const { connectionToken, ...offer } = JSON.parse((await negotiate(ports, post({ query }))).body);
+    expect(Object.entries(offer)).toEqual([
+      ["negotiateVersion", 1],
+      ["connectionId", "id-1"],
+      ["useStatefulReconnect", true],
+      ["availableTransports", SOCKETS],
+    ]);
+    expect(await tokens.verify(connectionToken)).toMatchObject({ connectionId: "id-1", stateful: true });
+  });
+
+  it("grants it whatever the case of the parameter's name, and again with each negotiation", async () => {
+    const { ports, tokens, clock } = admissionPorts({ auth: () => ({ sub: "ada" }) });
+    const query = { NEGOTIATEVERSION: "1", usestatefulreconnect: "true" };
+    const offers = [];
+    for (let time = 0; time < 2; time++) {
+      offers.push(JSON.parse((await negotiate(ports, post({ query }))).body));
+      await clock.advance(1);
+    }
+    const claims = await Promise.all(offers.map(({ connectionToken }) => tokens.verify(connectionToken)));
+    expect(claims).toEqual([
+      { hub: "chat", connectionId: "id-1", stateful: true, userIdentifier: "ada", issuedAt: clock.now() - 2 },
+      { hub: "chat", connectionId: "id-2", stateful: true, userIdentifier: "ada", issuedAt: clock.now() - 1 },
+    ]);
+  });
+
+  it.each([undefined, "", "false", "1", "yes", "truee", "true,true"])(
+    "grants no stateful reconnect to whoever does not ask: %j",
+    async (useStatefulReconnect) => {
+      const { ports, tokens } = admissionPorts();
+      const { body } = await negotiate(ports, post({ query: { negotiateVersion: "1", useStatefulReconnect } }));
+      const { connectionToken, ...offer } = JSON.parse(body);
+      expect(offer).not.toHaveProperty("useStatefulReconnect");
+      expect(await tokens.verify(connectionToken)).toMatchObject({ stateful: false });
+    },
+  );
 
   it("keeps nothing", async () => {
     const { ports, table } = admissionPorts();

@@ -1,21 +1,24 @@
-// A world for the resume model: clients with a resume key whose sockets break, half break and come back, twice at once
-// or never; senders with numbered messages for them; functions that die. It runs the project's own connect, receive,
-// disconnect, sweep and delivery.
+// A world for the resume model: clients with a resume key, with stateful reconnect, or with both, whose sockets break,
+// half break and come back, twice at once or never; senders with numbered messages for them; functions that die. It
+// runs the project's own negotiate, connect, receive, disconnect, sweep and delivery.
 
 import { connect } from "../../lambdas/hub/connect.ts";
 import { createDelivery } from "../../lambdas/hub/delivery.ts";
 import {
+  type ConnectionTokens,
   defineHub,
   defineService,
   disconnect,
   type HubCaller,
   type Log,
+  negotiate,
   receive,
   type ServerPorts,
   sweep,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store.ts";
+import { MessageBuffer } from "./message-buffer.ts";
 import { Chance, Invocation, Timeline } from "./simulation.ts";
 
 const SEPARATOR = "\u001e";
@@ -37,12 +40,24 @@ interface Socket {
   /** What the client thinks: what is posted after that, nobody reads. */
   brokenAt: number;
   answered: boolean;
+  readonly session: ClientSession;
+}
+
+/** From handshake to handshake. */
+interface ClientSession {
   readonly read: Message[];
+  /** A stateful client's. */
+  readonly buffer: MessageBuffer | undefined;
+  /** Given up: what it asked, nobody waits for any more. */
+  isOver: boolean;
 }
 
 interface Client {
-  readonly key: string;
+  readonly name: string;
+  readonly key: string | undefined;
+  readonly isStateful: boolean;
   readonly sockets: Socket[];
+  token: string | undefined;
   connectionId: string | undefined;
 }
 
@@ -62,8 +77,9 @@ interface Run {
 interface Frame {
   readonly id: string;
   readonly socket: Socket;
-  readonly sentAt: number;
+  readonly connectionId: string | undefined;
   runs: number;
+  answers: number;
 }
 
 /** Lives one story to its end. Throws what was wrong in it; `tell` hears all that happened. */
@@ -78,6 +94,7 @@ class ResumeWorld {
   readonly #table: MemoryTable = memoryTable();
   readonly #clients: Client[] = [];
   readonly #sockets = new Map<string, Socket>();
+  readonly #sessions: ClientSession[] = [];
   readonly #runs = new Map<string, Run[]>();
   readonly #endedAt = new Map<string, number>();
   readonly #frames = new Map<string, Frame>();
@@ -101,7 +118,10 @@ class ResumeWorld {
 
   async live(): Promise<void> {
     for (let index = 0; index <= this.#chance.below(2); index++) {
-      const client: Client = { key: `${index}`.padStart(32, "k"), sockets: [], connectionId: undefined };
+      const isStateful = this.#chance.once(2);
+      const key = isStateful && this.#chance.once(2) ? undefined : `${index}`.padStart(32, "k");
+      const name = `${index}${isStateful ? " stateful" : ""}${key === undefined ? "" : " key"}`;
+      const client: Client = { name, key, isStateful, sockets: [], token: undefined, connectionId: undefined };
       this.#clients.push(client);
       this.#timeline.after(this.#chance.below(3_000), () => this.#connect(client));
     }
@@ -111,6 +131,7 @@ class ResumeWorld {
     if (this.#failure !== undefined) throw this.#failure;
     for (const [connectionId, runs] of this.#runs) this.#checkEvents(connectionId, runs);
     this.#checkMessages();
+    if (this.#isCalm) for (const frame of this.#frames.values()) this.#checkAnswer(frame);
     this.#table.collectGarbage(Number.POSITIVE_INFINITY);
     const left = this.#table.rows().filter((row) => row !== rowKeys.sweeper);
     if (left.length > 0) this.#fail(`rows are left: ${left}`);
@@ -190,7 +211,7 @@ class ResumeWorld {
         },
       },
       onConnected: async (hub) => {
-        const client = this.#clients.find(({ key }) => key === hub.request.query.owner);
+        const client = this.#clients.find(({ name }) => name === hub.request.query.owner);
         if (client !== undefined) client.connectionId = hub.connectionId;
         await run("connected")(hub);
       },
@@ -217,41 +238,99 @@ class ResumeWorld {
 
   // --- clients and their gateway ---------------------------------------------------------------------------------
 
+  /** With a new handshake: after negotiate, or straight away for a client that skips it. */
   #connect(client: Client): void {
     if (this.#age() > LEAVING) return;
-    const transportId = `transport ${this.#ids++} of ${client.key.at(-1)}`;
-    const request = {
-      hubPath: HUB,
-      headers: {},
-      query: { resume: client.key, owner: client.key },
-      sourceIp: undefined,
-    };
-    const tokens = { issue: async () => "", verify: async () => undefined, nameOfKey: async () => client.key };
+    if (!client.isStateful) {
+      this.#open(client, undefined);
+      return;
+    }
+    client.token = undefined;
     let isAnswered = false;
-    this.#invoke("connect", REQUEST_TIMEOUT, async (ports) => {
-      const refusal = await connect({ ...ports, tokens, authenticate: undefined }, { ...request, transportId });
+    this.#invoke("negotiate", REQUEST_TIMEOUT, async (ports) => {
+      const request = {
+        ...this.#request(client, { negotiateVersion: "1", useStatefulReconnect: "true" }),
+        method: "POST",
+      };
+      const { body } = await negotiate({ ...ports, tokens: TOKENS, authenticate: undefined }, request);
       isAnswered = true;
-      this.#tell(`${transportId} is ${refusal === undefined ? "accepted" : `refused: ${refusal.status}`}`);
-      if (refusal === undefined) this.#opened(client, transportId);
-      else this.#timeline.after(1_000 + this.#chance.below(4_000), () => this.#comeBack(client));
+      client.token = JSON.parse(body).connectionToken;
+      this.#open(client, undefined);
     });
     this.#timeline.after(REQUEST_TIMEOUT + 1_000, () => {
       if (!isAnswered) this.#comeBack(client);
     });
   }
 
-  #opened(client: Client, transportId: string): void {
+  #request(client: Client, query: Readonly<Record<string, string>>) {
+    const key = client.key === undefined ? {} : { resume: client.key };
+    return { hubPath: HUB, headers: {}, query: { ...key, ...query, owner: client.name }, sourceIp: undefined };
+  }
+
+  /** With a session that goes on: the one try of a stateful client. */
+  #open(client: Client, session: ClientSession | undefined): void {
+    const transportId = `transport ${this.#ids++} of ${client.name}`;
+    const request = this.#request(client, client.token === undefined ? {} : { id: client.token });
+    let isAnswered = false;
+    const refused = (): void => {
+      if (session === undefined) {
+        this.#comeBack(client);
+        return;
+      }
+      session.isOver = true;
+      this.#connect(client);
+    };
+    this.#invoke("connect", REQUEST_TIMEOUT, async (ports) => {
+      const all = { ...ports, tokens: TOKENS, authenticate: undefined };
+      const refusal = await connect(all, { ...request, transportId });
+      isAnswered = true;
+      this.#tell(`${transportId} is ${refusal === undefined ? "accepted" : `refused: ${refusal.status}`}`);
+      if (refusal === undefined) this.#opened(client, transportId, session);
+      else this.#timeline.after(session === undefined ? 1_000 + this.#chance.below(4_000) : 0, refused);
+    });
+    this.#timeline.after(REQUEST_TIMEOUT + 1_000, () => {
+      if (!isAnswered) refused();
+    });
+  }
+
+  #opened(client: Client, transportId: string, session: ClientSession | undefined): void {
     for (const other of client.sockets) this.#break(other, false);
     const brokenAt = Number.POSITIVE_INFINITY;
-    const socket: Socket = { transportId, client, isOpen: true, brokenAt, answered: false, read: [] };
+    const socket: Socket = {
+      transportId,
+      client,
+      isOpen: true,
+      brokenAt,
+      answered: session !== undefined,
+      session: session ?? this.#beginSession(client),
+    };
     client.sockets.push(socket);
     this.#sockets.set(transportId, socket);
     const isStormy = this.#age() < STORMS;
-    if (!isStormy || !this.#chance.once(8)) this.#say(socket, `{"protocol":"json","version":1}${SEPARATOR}`);
+    // One time in eight it never says anything: a stock client forgets sockets.
+    if (isStormy && this.#chance.once(8)) this.#tell(`${transportId} stays silent`);
+    else if (session !== undefined) session.buffer?.resend();
+    else this.#say(socket, `{"protocol":"json","version":${client.isStateful ? 2 : 1}}${SEPARATOR}`);
     this.#ping(socket);
     if (isStormy)
       this.#timeline.after(this.#chance.below(this.#chance.once(3) ? 200 : 30_000), () => this.#break(socket));
+    if (session !== undefined) this.#talk(socket, this.#chance.below(6));
     this.#timeline.after(LEAVING - this.#age() + this.#chance.below(1_000), () => this.#break(socket, false));
+  }
+
+  #beginSession(client: Client): ClientSession {
+    for (const { session } of client.sockets) session.isOver = true;
+    const buffer = new MessageBuffer({
+      say: (record) => {
+        const socket = client.sockets.at(-1);
+        if (socket !== undefined) this.#say(socket, record);
+      },
+      fail: (what) => this.#fail(`${client.name}: ${what}`),
+      after: (milliseconds, act) => this.#timeline.after(milliseconds, act),
+    });
+    const session: ClientSession = { read: [], buffer: client.isStateful ? buffer : undefined, isOver: false };
+    this.#sessions.push(session);
+    return session;
   }
 
   /** For the client it is over; the gateway learns of it at once, late or never. */
@@ -262,14 +341,30 @@ class ResumeWorld {
     const learns = this.#chance.below(4);
     if (learns < 2) this.#closed(socket, 1006);
     if (learns === 2) this.#timeline.after(this.#chance.below(40_000), () => this.#closed(socket, 1006));
-    if (comesBack) this.#timeline.after(this.#chance.below(8_000), () => this.#comeBack(socket.client));
+    if (comesBack) this.#leaveSocket(socket);
+  }
+
+  /** What a client does about a socket that is gone: a stateful one tries once, and at once, to go on. */
+  #leaveSocket({ client, session, answered }: Socket): void {
+    if (session.buffer === undefined || session.isOver || !answered) {
+      this.#timeline.after(this.#chance.below(8_000), () => this.#comeBack(client));
+      return;
+    }
+    session.buffer.disconnected();
+    this.#timeline.after(this.#chance.below(this.#chance.once(6) ? 50_000 : 50), () => {
+      if (this.#works(client) || session.isOver || this.#age() > LEAVING) return;
+      this.#open(client, session);
+    });
+  }
+
+  #works(client: Client): boolean {
+    return client.sockets.some((socket) => socket.brokenAt === Number.POSITIVE_INFINITY);
   }
 
   #comeBack(client: Client): void {
-    const works = client.sockets.some((socket) => socket.brokenAt === Number.POSITIVE_INFINITY);
-    if (works) return;
+    if (this.#works(client)) return;
     this.#connect(client);
-    if (this.#age() < STORMS && this.#chance.once(6)) this.#connect(client);
+    if (!client.isStateful && this.#age() < STORMS && this.#chance.once(6)) this.#connect(client);
   }
 
   #closed(socket: Socket, code: number): void {
@@ -277,7 +372,7 @@ class ResumeWorld {
     socket.isOpen = false;
     if (socket.brokenAt === Number.POSITIVE_INFINITY) {
       socket.brokenAt = this.#timeline.now;
-      this.#timeline.after(this.#chance.below(5_000), () => this.#comeBack(socket.client));
+      this.#leaveSocket(socket);
     }
     if (this.#chance.once(4)) return;
     const { transportId } = socket;
@@ -289,19 +384,44 @@ class ResumeWorld {
 
   #arrive(socket: Socket, text: string): void {
     const isRead = socket.brokenAt > this.#timeline.now;
-    for (const record of text.split(SEPARATOR)) {
-      if (record === "{}" && isRead && !socket.answered) {
+    for (const record of text.split(SEPARATOR).slice(0, -1)) {
+      if (record === "{}") {
+        if (!isRead) continue;
+        if (socket.answered) this.#fail(`${socket.transportId} was answered twice`);
         socket.answered = true;
         this.#talk(socket, this.#chance.below(6));
+        continue;
       }
-      if (record.includes('"type":7')) this.#break(socket);
-      if (!record.includes('"hello"')) continue;
-      const [sender, number, connectionId] = JSON.parse(record).arguments;
-      const message: Message = { sender, number, connectionId };
-      if (!isRead) this.#swallowed.add(nameOf(message));
-      else if (!socket.answered) this.#fail(`${nameOf(message)} came before the answer to the handshake`);
-      else socket.read.push(message);
+      const message = JSON.parse(record);
+      if (message.type === 7) this.#toldToGo(socket);
+      if (isRead) this.#read(socket, message, record);
+      else if (record.includes('"hello"') && socket.session.buffer === undefined)
+        this.#swallowed.add(nameOf(toMessage(message)));
     }
+  }
+
+  #read(socket: Socket, message: { type: number; sequenceId: number; invocationId?: string }, record: string): void {
+    const { session } = socket;
+    if (!socket.answered && !("error" in message)) this.#fail(`${record} came before the answer to the handshake`);
+    if (session.buffer !== undefined && !session.buffer.receive(message)) return;
+    // A function that dies after its answer is answered for once more, which clients ignore.
+    const isKnown = this.#isCalm || !("error" in message);
+    if (message.type === 3 && isKnown) this.#answered(session, message.invocationId ?? "");
+    if (record.includes('"hello"')) session.read.push(toMessage(message as never));
+  }
+
+  #answered(session: ClientSession, id: string): void {
+    const frame = this.#frames.get(id);
+    if (frame === undefined) return;
+    frame.answers += 1;
+    if (frame.answers > 1) this.#fail(`${id} was answered twice`);
+    if (frame.socket.session !== session) this.#fail(`${id} was answered to another than asked`);
+  }
+
+  /** By a Close message: a stock client begins anew. */
+  #toldToGo(socket: Socket): void {
+    socket.session.isOver = true;
+    this.#break(socket);
   }
 
   #talk(socket: Socket, frames: number): void {
@@ -309,9 +429,12 @@ class ResumeWorld {
     this.#timeline.after(this.#chance.below(this.#chance.once(3) ? 8_000 : 60), () => {
       const id = `frame ${this.#ids++}`;
       if (socket.brokenAt > this.#timeline.now) {
-        const frame: Frame = { id, socket, sentAt: this.#timeline.now, runs: 0 };
+        const { session, client } = socket;
+        const frame: Frame = { id, socket, connectionId: client.connectionId, runs: 0, answers: 0 };
         this.#frames.set(id, frame);
-        this.#say(socket, `${JSON.stringify({ type: 1, target: "work", arguments: [id] })}${SEPARATOR}`);
+        const record = JSON.stringify({ type: 1, invocationId: id, target: "work", arguments: [id] }) + SEPARATOR;
+        if (session.buffer === undefined) this.#say(socket, record);
+        else session.buffer.send(record);
         if (this.#isCalm) this.#timeline.after(PATIENCE, () => this.#checkFrame(frame));
       }
       this.#talk(socket, frames - 1);
@@ -329,9 +452,14 @@ class ResumeWorld {
   #say(socket: Socket, text: string): void {
     if (socket.brokenAt <= this.#timeline.now) return;
     const { transportId } = socket;
+    this.#tell(`${transportId} says ${text}`);
     const frame = { transportId, messageId: `m${this.#ids++}`, text, receivedAt: this.#timeline.now };
     this.#timeline.after(this.#chance.below(15), () => {
-      this.#invoke("message", REQUEST_TIMEOUT, (ports) => receive(ports, frame));
+      this.#invoke("message", REQUEST_TIMEOUT, (ports, invocation) => {
+        // The gateway tells the client in words of its own, which no client understands.
+        invocation.onDeath = () => this.#timeline.after(this.#chance.below(50), () => this.#break(socket));
+        return receive(ports, frame);
+      });
     });
   }
 
@@ -378,6 +506,13 @@ class ResumeWorld {
     if (runs === 0 && socket.brokenAt === Number.POSITIVE_INFINITY) this.#fail(`${id} was never run`);
   }
 
+  /** What a stateful client asked, it is told, once, unless it gave up. */
+  #checkAnswer({ id, socket: { session }, connectionId, answers }: Frame): void {
+    if (session.buffer === undefined || session.isOver || answers > 0 || connectionId === undefined) return;
+    const endedAt = this.#endedAt.get(connectionId) ?? Number.POSITIVE_INFINITY;
+    if (endedAt >= this.#start + LEAVING) this.#fail(`${id} was never answered`);
+  }
+
   #checkEvents(connectionId: string, runs: readonly Run[]): void {
     const kinds = runs.map(({ kind }) => kind);
     const wrong = (what: string) => this.#fail(`${connectionId} ${what}: ${kinds}`);
@@ -395,11 +530,11 @@ class ResumeWorld {
   #checkMessages(): void {
     const read = new Map<string, number>();
     const all = new Set<string>();
-    for (const socket of this.#sockets.values()) {
+    for (const { read: messages } of this.#sessions) {
       const own = new Set<string>();
-      for (const message of socket.read) {
+      for (const message of messages) {
         const name = nameOf(message);
-        if (own.has(name)) this.#fail(`${name} was read twice from ${socket.transportId}`);
+        if (own.has(name)) this.#fail(`${name} was read twice`);
         own.add(name);
         if (all.has(name)) continue;
         all.add(name);
@@ -430,6 +565,16 @@ class ResumeWorld {
 
 /** Nobody sends in the last moments, so that everything has had its time to arrive. */
 const PAUSE_AT_END = 30_000;
+
+const TOKENS: ConnectionTokens = {
+  issue: async (claims) => JSON.stringify(claims),
+  verify: async (token) => JSON.parse(token),
+  nameOfKey: async (_hub, _user, key) => key,
+};
+
+function toMessage({ arguments: [sender, number, connectionId] }: { arguments: [string, number, string] }): Message {
+  return { sender, number, connectionId };
+}
 
 function nameOf({ sender, number, connectionId }: Message): string {
   return `message ${number} of ${sender} to ${connectionId}`;

@@ -80,6 +80,7 @@ export class Invocation {
   readonly diesAt: number | undefined;
   state: "running" | "done" | "dead" = "running";
   endedAt = Number.POSITIVE_INFINITY;
+  onDeath: () => void = () => {};
   #moments = 0;
 
   constructor(name: string, timeline: Timeline, chance: Chance, diesAt: number | undefined) {
@@ -127,6 +128,7 @@ export class Invocation {
     if (this.state !== "running") return;
     this.state = state;
     this.endedAt = this.timeline.now;
+    if (state === "dead") this.onDeath();
   }
 
   #go(resolve: () => void): void {

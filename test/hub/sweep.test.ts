@@ -82,6 +82,8 @@ async function accept(store: Store, connectionId: string, given: { deadline?: nu
       items: {},
     },
     resumeKey: undefined,
+    stateful: false,
+    issuedAt: 0,
     ...given,
   });
   expect(outcome).toBe("accepted");
@@ -300,7 +302,14 @@ describe("what is due", () => {
     const ports = openPorts();
     const transportId = await open(ports.store, "c");
     const text = core.encode({ kind: "invocation", target: "echo", args: ["hello"] });
-    await ports.store.enqueue("c", { key: "1", text, receivedAt: clock.now(), transportId });
+    await ports.store.enqueue("c", {
+      key: "1",
+      text,
+      receivedAt: clock.now(),
+      transportId,
+      handshakes: 1,
+      repeated: [],
+    });
     await ports.store.count(transportId);
     void sweep(ports);
     await settled();
@@ -420,7 +429,14 @@ describe("a function that dies over an ending", () => {
           const arranging = table.store();
           const transportId = await open(arranging, "c");
           await arranging.join({ connectionId: "c", transportId }, HUB, "group");
-          await arranging.enqueue("c", { key: "1", text: "{}", receivedAt: clock.now(), transportId });
+          await arranging.enqueue("c", {
+            key: "1",
+            text: "{}",
+            receivedAt: clock.now(),
+            transportId,
+            handshakes: 1,
+            repeated: [],
+          });
           await arranging.markLost(transportId);
 
           const { access, died } = dyingAt(last, happens);

@@ -92,7 +92,14 @@ async function accept(ports: ServerPorts): Promise<void> {
     items: {},
   };
   const times = { deadline: clock.now() + 15_000, rotateAt: clock.now() + 7_000_000 };
-  const connection = { transportId: TRANSPORT, connectionId: "connection", hub: "chat", resumeKey: undefined };
+  const connection = {
+    transportId: TRANSPORT,
+    connectionId: "connection",
+    hub: "chat",
+    resumeKey: undefined,
+    stateful: false,
+    issuedAt: 0,
+  };
   await ports.store.accept({ ...connection, session, ...times });
 }
 

@@ -396,6 +396,8 @@ class World {
           items: {},
         },
         resumeKey: undefined,
+        stateful: false,
+        issuedAt: 0,
       });
       if (outcome === "accepted") accepted();
     });

@@ -21,6 +21,10 @@ describe("a message", () => {
     [{ kind: "close", allowReconnect: false }, '{"type":7}'],
     [{ kind: "close", error: "" }, '{"type":7,"error":""}'],
     [{ kind: "close", error: "Bye", allowReconnect: true }, '{"type":7,"error":"Bye","allowReconnect":true}'],
+    [{ kind: "ack", sequenceId: 1 }, '{"type":8,"sequenceId":1}'],
+    [{ kind: "ack", sequenceId: Number.MAX_SAFE_INTEGER }, '{"type":8,"sequenceId":9007199254740991}'],
+    [{ kind: "sequence", sequenceId: 12 }, '{"type":9,"sequenceId":12}'],
+    [{ kind: "filler" }, '{"type":3,"invocationId":"-","result":null}'],
   ])("is written as the reference writes it: %j", (message, record) => {
     expect(core.encode(message)).toBe(frame(record));
   });
@@ -73,6 +77,35 @@ describe("a message", () => {
         ]);
       }),
     );
+  });
+
+  it("that counts is read by the stock client as it was meant, and nothing else is taken for one", () => {
+    const client = new JsonHubProtocol();
+    const text =
+      core.encode({ kind: "sequence", sequenceId: 7 }) +
+      core.encode({ kind: "filler" }) +
+      core.encode({ kind: "ack", sequenceId: 3 });
+    expect(client.parseMessages(text, NullLogger.instance)).toEqual([
+      { type: 9, sequenceId: 7 },
+      { type: 3, invocationId: "-", result: null },
+      { type: 8, sequenceId: 3 },
+    ]);
+  });
+
+  it("of the stock client that counts is read as it was meant", () => {
+    const client = new JsonHubProtocol();
+    const text =
+      client.writeMessage({ type: 9, sequenceId: 2 }) +
+      client.writeMessage({ type: 5, invocationId: "1" }) +
+      client.writeMessage({ type: 8, sequenceId: 40 });
+    expect(core.parse(text)).toStrictEqual({
+      messages: [
+        { kind: "sequence", sequenceId: 2 },
+        { kind: "cancelInvocation", id: "1" },
+        { kind: "ack", sequenceId: 40 },
+      ],
+      error: undefined,
+    });
   });
 
   it("of the stock client is read as it was meant", () => {

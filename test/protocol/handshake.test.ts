@@ -5,13 +5,13 @@ import { core } from "signalr-lambda/protocol";
 import { describe, expect, it } from "vitest";
 import { frame } from "./records.ts";
 
-const accepted = { error: undefined, detail: undefined, rest: "" };
+const accepted = { error: undefined, detail: undefined, counts: false, rest: "" };
+const refused = { detail: undefined, counts: false, rest: "" };
 const UNEXPECTED = "An unexpected error occurred during connection handshake.";
 
 describe("a handshake", () => {
   it.each([
     '{"protocol":"json","version":1}',
-    '{"protocol":"json","version":2}',
     '{"version":1,"protocol":"json"}',
     '{"protocol":"JSON","version":1}',
     '{"protocol":"json","version":0}',
@@ -22,6 +22,14 @@ describe("a handshake", () => {
     expect(core.parseHandshake(frame(record))).toStrictEqual(accepted);
   });
 
+  it.each(['{"protocol":"json","version":2}', '{"version":2,"protocol":"JSON","unknown":1}'])(
+    "of version 2 is accepted, from a client that can count: %s",
+    (record) => {
+      const rest = frame('{"type":9,"sequenceId":1}');
+      expect(core.parseHandshake(frame(record) + rest)).toStrictEqual({ ...accepted, counts: true, rest });
+    },
+  );
+
   it("leaves what follows in the same frame alone", () => {
     const rest = frame('{"type":6}', "oops");
     expect(core.parseHandshake(frame('{"protocol":"json","version":1}') + rest)).toStrictEqual({ ...accepted, rest });
@@ -29,12 +37,13 @@ describe("a handshake", () => {
 
   it.each([
     ['{"protocol":"messagepack","version":1}', "The protocol 'messagepack' is not supported."],
+    ['{"protocol":"messagepack","version":2}', "The protocol 'messagepack' is not supported."],
     ['{"protocol":"dummy","version":9}', "The protocol 'dummy' is not supported."],
     ['{"protocol":"","version":1}', "The protocol '' is not supported."],
     ['{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol."],
     ['{"protocol":"Json","version":10}', "The server does not support version 10 of the 'Json' protocol."],
   ])("is refused with its reason: %s", (record, error) => {
-    expect(core.parseHandshake(frame(record))).toStrictEqual({ error, detail: undefined, rest: "" });
+    expect(core.parseHandshake(frame(record))).toStrictEqual({ ...refused, error });
   });
 
   it.each([
@@ -56,7 +65,7 @@ describe("a handshake", () => {
     ['{"protocol":["json"],"version":1}', "Expected 'protocol' to be of type String."],
   ])("that is none is refused, with the reason as a detail: %s", (record, text) => {
     const detail = `InvalidDataException: ${text.replace("$RECORD", record)}`;
-    expect(core.parseHandshake(frame(record))).toStrictEqual({ error: UNEXPECTED, detail, rest: "" });
+    expect(core.parseHandshake(frame(record))).toStrictEqual({ ...refused, error: UNEXPECTED, detail });
   });
 
   it.each(["", '{"protocol":"json","version":1}', "oops"])("that does not end is canceled: %s", (text) => {

@@ -9,10 +9,13 @@ import {
   type Member,
   type Phase,
   type QueuedMessage,
+  type Receipt,
   type Session,
   type Store,
   type SweeperLease,
+  type Tally,
   type TransportState,
+  type Trim,
   type Turn,
   type WaitingFrame,
 } from "../../lambdas/hub/index.ts";
@@ -23,9 +26,13 @@ export type Access = <Result>(verb: keyof Store, rows: string, run: () => Result
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 interface ConnectionRow extends ConnectionState {
-  /** What waits, in bytes. */
-  readonly bytes: number;
+  /** How many bytes there may be. */
+  readonly room: number | undefined;
   readonly expiresAt?: number;
+}
+
+interface MessageRow extends QueuedMessage {
+  readonly bytes: number;
 }
 
 /** Rows by key. Those with `expiresAt` (epoch milliseconds) are garbage after it. */
@@ -150,7 +157,7 @@ function memoryStore(rows: Rows, access: Access): Store {
   }
 
   return {
-    async accept({ transportId, connectionId, hub, deadline, rotateAt, session, resumeKey }) {
+    async accept({ transportId, connectionId, hub, deadline, rotateAt, session, resumeKey, stateful, issuedAt }) {
       const row: TransportState = {
         transportId,
         connectionId,
@@ -163,10 +170,15 @@ function memoryStore(rows: Rows, access: Access): Store {
         waiting: 0,
         end: undefined,
         ender: undefined,
-        resumable: resumeKey !== undefined,
+        resumable: resumeKey !== undefined || stateful,
         lost: false,
         resuming: false,
         next: undefined,
+        stateful,
+        handshakes: 1,
+        tally: NOTHING_COUNTED,
+        base: 0,
+        replay: { after: 0, upTo: 0 },
       };
       const connection: ConnectionRow = {
         connectionId,
@@ -175,8 +187,11 @@ function memoryStore(rows: Rows, access: Access): Store {
         userIdentifier: session.userIdentifier,
         ended: false,
         resumeKey,
-        outbox: { last: 0, sent: 0, flusher: undefined, flushingSince: 0 },
-        bytes: 0,
+        stateful,
+        issuedAt,
+        handshakes: 1,
+        outbox: { last: 0, sent: 0, acknowledged: 0, bytes: 0, flusher: undefined, flushingSince: 0 },
+        room: undefined,
       };
       await access("accept", rowKeys.transport(transportId), () => putNew(rows, rowKeys.transport(transportId), row));
       const [holder] = await Promise.all([
@@ -223,8 +238,8 @@ function memoryStore(rows: Rows, access: Access): Store {
         },
       );
     },
-    async takeOver({ from, transportId, deadline, rotateAt, session, now }) {
-      const { connectionId, hub, waiting } = from;
+    async takeOver({ from, transportId, deadline, rotateAt, session, now, stateful, issuedAt }) {
+      const { connectionId, hub, waiting, handshakes, tally, base } = from;
       const row: TransportState = {
         transportId,
         connectionId,
@@ -233,7 +248,7 @@ function memoryStore(rows: Rows, access: Access): Store {
         deadline,
         previousDeadline: deadline,
         rotateAt,
-        turn: from.turn && { ...from.turn, invocations: [] },
+        turn: from.turn && { ...from.turn, invocations: from.stateful ? from.turn.invocations : [] },
         waiting,
         end: undefined,
         ender: undefined,
@@ -241,6 +256,11 @@ function memoryStore(rows: Rows, access: Access): Store {
         lost: false,
         resuming: true,
         next: undefined,
+        stateful,
+        handshakes,
+        tally: { ...tally, quietUntil: 0 },
+        base,
+        replay: from.replay,
       };
       await access("takeOver", rowKeys.transport(transportId), () => putNew(rows, rowKeys.transport(transportId), row));
       const before = (await get<Session>("takeOver", rowKeys.session(from.transportId)))?.items ?? {};
@@ -251,6 +271,8 @@ function memoryStore(rows: Rows, access: Access): Store {
         (each) => !each.ended && [from.transportId, transportId].includes(each.transportId),
         (each) => {
           each.transportId = transportId;
+          each.stateful = stateful;
+          each.issuedAt = issuedAt;
           each.outbox = { ...each.outbox, flusher: transportId, flushingSince: now };
         },
       );
@@ -269,13 +291,24 @@ function memoryStore(rows: Rows, access: Access): Store {
       if (changes.length > 0) await changeItems("takeOver", transportId, changes);
       return true;
     },
-    reopen: (id) =>
+    reopen: (id, by, turn, quietUntil) =>
       transport(
         "reopen",
         id,
         (row) => isNotToEnd(row) && row.resuming && !row.lost,
         (row) => {
           row.resuming = false;
+          row.turn ??= turn;
+          if ("expected" in by) {
+            row.tally = { ...row.tally, recent: [], expected: by.expected, quietUntil };
+            row.replay = by.replay;
+            return;
+          }
+          row.tally = { ...NOTHING_COUNTED, quietUntil };
+          row.handshakes += 1;
+          row.base = by.base;
+          row.replay = { after: by.base, upTo: by.base };
+          row.turn = { ...row.turn, invocations: [] };
         },
       ),
     lose: (id, deadline) =>
@@ -307,40 +340,67 @@ function memoryStore(rows: Rows, access: Access): Store {
       );
     },
 
-    async nextNumber(connectionId, flusher, now, bytes, limit) {
+    async nextNumber(connectionId, { flusher, now, bytes, limit, handshakes }) {
       const row = await connection(
         "nextNumber",
         connectionId,
-        (each) => !each.ended && each.bytes < limit,
+        (each) =>
+          !each.ended &&
+          each.outbox.bytes < (each.room ?? limit) &&
+          (handshakes === undefined || each.handshakes === handshakes),
         (each) => {
           const head = each.outbox;
-          each.bytes += bytes;
+          each.room ??= limit;
           each.outbox = {
+            ...head,
             last: head.last + 1,
-            sent: head.sent,
+            bytes: head.bytes + bytes,
             flusher: head.flusher ?? flusher,
             flushingSince: head.flusher === undefined ? now : head.flushingSince,
           };
         },
       );
       if (row !== undefined) return row;
-      return (await lives("nextNumber", connectionId)) ? "full" : undefined;
+      const present = await get<ConnectionState>("nextNumber", rowKeys.connection(connectionId));
+      if (present === undefined || present.ended) return undefined;
+      return handshakes === undefined || present.handshakes === handshakes ? "full" : undefined;
     },
-    putMessage: (connectionId, message, now) => {
+    putMessage: (connectionId, message, bytes, now) => {
       const name = rowKeys.message(connectionId, message.number);
-      return access("putMessage", name, () => putNew(rows, name, { ...message, expiresAt: now + MESSAGE_GARBAGE }));
+      const row = { ...message, bytes, expiresAt: now + MESSAGE_GARBAGE };
+      return access("putMessage", name, () => putNew(rows, name, row));
     },
     queued: (connectionId, after) =>
       access("queued", key("message", connectionId), () =>
         ofKind<QueuedMessage>(rows, key("message", connectionId))
           .filter(({ number }) => number > after)
-          .map(({ number, record }) => ({ number, record }))
+          .map(({ number, record, handshakes }) => ({
+            number,
+            record,
+            ...(handshakes !== undefined && { handshakes }),
+          }))
           .sort((one, other) => one.number - other.number),
       ),
     async dropMessage(connectionId, number) {
       await remove("dropMessage", rowKeys.message(connectionId, number));
     },
-    startFlush: (connectionId, transportId, flusher, seen, now) =>
+    async acknowledge(connectionId, transportId, number, limit) {
+      const message = await get<MessageRow>("acknowledge", rowKeys.message(connectionId, number));
+      await connection(
+        "acknowledge",
+        connectionId,
+        (row) =>
+          !row.ended &&
+          row.transportId === transportId &&
+          row.outbox.last >= number &&
+          row.outbox.acknowledged < number,
+        (row) => {
+          row.outbox = { ...row.outbox, acknowledged: number };
+          if (message !== undefined && message.bytes > 0) row.room = message.bytes + limit;
+        },
+      );
+    },
+    startFlush: (connectionId, transportId, { flusher, seen, now, handshakes }) =>
       connection(
         "startFlush",
         connectionId,
@@ -349,38 +409,79 @@ function memoryStore(rows: Rows, access: Access): Store {
           row.transportId === transportId &&
           (row.outbox.flusher === seen || row.outbox.flusher === flusher),
         (row) => {
+          row.handshakes = handshakes;
           row.outbox = { ...row.outbox, flusher, flushingSince: now };
         },
       ),
-    async finishFlush(connectionId, flusher, sent) {
+    async finishFlush(connectionId, flusher, sent, limit) {
       const row = await connection(
         "finishFlush",
         connectionId,
         ({ outbox }) => outbox.flusher === flusher && outbox.last === sent,
         (each) => {
-          each.bytes = 0;
-          each.outbox = { last: each.outbox.last, sent, ...NO_FLUSHER };
+          if (limit !== undefined) each.room = each.outbox.bytes + limit;
+          const acknowledged = limit === undefined ? each.outbox.acknowledged : sent;
+          each.outbox = { ...each.outbox, sent, acknowledged, ...NO_FLUSHER };
         },
       );
       return row !== undefined;
     },
-    async stopFlush(connectionId, flusher) {
+    async leaveFlush(connectionId, flusher, sent, next) {
       await connection(
-        "stopFlush",
+        "leaveFlush",
         connectionId,
         ({ outbox }) => outbox.flusher === flusher,
         (each) => {
-          each.outbox = { ...each.outbox, ...NO_FLUSHER };
+          each.outbox = { ...each.outbox, sent, flusher: next };
         },
       );
     },
 
-    touch: (id, deadline) => transport("touch", id, isNotToEnd, (row) => moveDeadline(row, deadline)),
-    take: (id, deadline, turn) =>
-      transport("take", id, isNotToEnd, (row) => {
-        moveDeadline(row, deadline);
-        row.turn ??= turn;
-      }),
+    touch: (id, deadline, receipts = []) =>
+      transport(
+        "touch",
+        id,
+        (row) => takesFrames(row, receipts),
+        (row) => {
+          moveDeadline(row, deadline);
+          countReceipts(row, receipts);
+        },
+      ),
+    take: (id, deadline, turn, receipts = []) =>
+      transport(
+        "take",
+        id,
+        (row) => takesFrames(row, receipts),
+        (row) => {
+          moveDeadline(row, deadline);
+          countReceipts(row, receipts);
+          row.turn ??= turn;
+        },
+      ),
+    tally: (id, seen, { deadline, turn, received, recent, expected }) =>
+      transport(
+        "tally",
+        id,
+        (row) =>
+          isNotToEnd(row) &&
+          row.tally.received === seen.tally.received &&
+          row.tally.expected.join() === seen.tally.expected.join() &&
+          row.lost === seen.lost &&
+          row.resuming === seen.resuming,
+        (row) => {
+          row.tally = { ...row.tally, received, recent, expected };
+          if (deadline !== undefined) moveDeadline(row, deadline);
+          if (turn !== undefined) row.turn ??= turn;
+        },
+      ),
+    async trim(id, trim) {
+      await transport(
+        "trim",
+        id,
+        (row) => isNotToEnd(row) && isTallyAsSeen(row, trim),
+        (row) => applyTrim(row, trim),
+      );
+    },
     async enqueue(connectionId, frame) {
       const expiresAt = frame.receivedAt + FRAME_GARBAGE;
       await put("enqueue", rowKeys.frame(connectionId, frame.key), { ...frame, expiresAt });
@@ -400,7 +501,7 @@ function memoryStore(rows: Rows, access: Access): Store {
       );
       return state !== undefined;
     },
-    async release(id, holder, seen, open) {
+    async release(id, holder, seen, open, trim) {
       const state = await transport(
         "release",
         id,
@@ -408,9 +509,11 @@ function memoryStore(rows: Rows, access: Access): Store {
           row.turn?.holder === holder &&
           row.waiting === seen &&
           row.next === undefined &&
+          (trim === undefined || isTallyAsSeen(row, trim)) &&
           (!open || (isNotToEnd(row) && row.phase === "accepted")),
         (row) => {
           if (open) row.phase = "open";
+          if (trim !== undefined) applyTrim(row, trim);
           row.turn = undefined;
           row.waiting = 0;
         },
@@ -441,12 +544,14 @@ function memoryStore(rows: Rows, access: Access): Store {
     waiting: (connectionId) =>
       access("waiting", key("frame", connectionId), () =>
         ofKind<WaitingFrame>(rows, key("frame", connectionId))
-          .map(({ key, text, receivedAt, transportId, reconnected = false }) => ({
+          .map(({ key, text, receivedAt, transportId, handshakes, repeated, reconnected }) => ({
             key,
             text,
             receivedAt,
             transportId,
-            reconnected,
+            handshakes,
+            repeated,
+            reconnected: reconnected === true,
           }))
           .sort((one, other) => compareBytes(one.key, other.key)),
       ),
@@ -454,7 +559,7 @@ function memoryStore(rows: Rows, access: Access): Store {
 
     transport: (id) => get("transport", rowKeys.transport(id)),
     async connection(id) {
-      const row = await get<ConnectionState>("connection", rowKeys.connection(id));
+      const row = await get<ConnectionRow>("connection", rowKeys.connection(id));
       return row === undefined ? undefined : toConnection(row);
     },
     async session(transportId) {
@@ -534,7 +639,7 @@ function memoryStore(rows: Rows, access: Access): Store {
         },
       ),
     async bury(id, expiresAt) {
-      return connection(
+      const buried = await connection(
         "bury",
         id,
         () => true,
@@ -543,11 +648,17 @@ function memoryStore(rows: Rows, access: Access): Store {
           row.expiresAt = expiresAt;
         },
       );
+      if (buried?.resumeKey === undefined) return buried;
+      const own = rowKeys.resumeKey(buried.resumeKey);
+      await access("bury", own, () => {
+        if ((rows.get(own) as { connectionId: string } | undefined)?.connectionId === id) rows.delete(own);
+      });
+      return buried;
     },
     async dropSession(transportId) {
       await remove("dropSession", rowKeys.session(transportId));
     },
-    async clear({ connectionId, hub, userIdentifier, resumeKey }) {
+    async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }) {
       const groups = await query("clear", key("groupOf", connectionId));
       const names = await query("clear", key("frame", connectionId));
       names.push(rowKeys.membership({ kind: "hub", hub }, connectionId));
@@ -556,12 +667,10 @@ function memoryStore(rows: Rows, access: Access): Store {
       }
       for (const name of groups) await leave("clear", connectionId, hub, lastPart(name));
       for (const name of names) await remove("clear", name);
-      if (resumeKey === undefined) return;
-      const own = rowKeys.resumeKey(resumeKey);
-      await access("clear", own, () => {
-        if ((rows.get(own) as { connectionId: string } | undefined)?.connectionId === connectionId) rows.delete(own);
-      });
-      for (const name of await query("clear", key("message", connectionId))) await remove("clear", name);
+      if (resumeKey === undefined && !stateful) return;
+      const messages = await query("clear", key("message", connectionId));
+      const left = messages.filter((name) => Number(lastPart(name)) > outbox.acknowledged);
+      for (const name of left) await remove("clear", name);
     },
     dropTransport: (id, ender) => removeTransport("dropTransport", id, (row) => row.ender === ender),
     async markLost(id) {
@@ -618,9 +727,36 @@ function isDue({ deadline, turn, waiting, rotateAt }: TransportState, now: numbe
   return deadline < now || rotateAt < now || (turn === undefined ? waiting > 0 : turn.until < now);
 }
 
+const NOTHING_COUNTED: Tally = { received: 0, acknowledged: 0, recent: [], expected: [], quietUntil: 0 };
+
+/** Messages that could have come before are counted by nobody who has not looked. */
+function takesFrames(row: TransportState, receipts: readonly Receipt[]): boolean {
+  const [first] = receipts;
+  const isCountedAlready = row.tally.recent.some(
+    ({ fingerprint, receivedAt, frame }) =>
+      fingerprint === first?.fingerprint && receivedAt === first.receivedAt && frame === first.frame,
+  );
+  const counts = receipts.length === 0 || (row.tally.expected.length === 0 && !isCountedAlready);
+  return isNotToEnd(row) && !row.lost && !row.resuming && counts;
+}
+
+function countReceipts(row: Mutable<TransportState>, receipts: readonly Receipt[]): void {
+  const { tally } = row;
+  row.tally = { ...tally, received: tally.received + receipts.length, recent: [...tally.recent, ...receipts] };
+}
+
+function isTallyAsSeen({ tally }: TransportState, { seen, acknowledged }: Trim): boolean {
+  return (
+    tally.received === seen.received && tally.recent.length === seen.recent.length && tally.acknowledged <= acknowledged
+  );
+}
+
+function applyTrim(row: Mutable<TransportState>, { acknowledged, drop }: Trim): void {
+  row.tally = { ...row.tally, acknowledged, recent: row.tally.recent.slice(drop) };
+}
+
 /** A frame has come, so the transport is there. */
 function moveDeadline(row: Mutable<TransportState>, deadline: number): void {
-  row.lost = false;
   row.previousDeadline = row.deadline;
   row.deadline = deadline;
 }
@@ -631,9 +767,9 @@ function putNew(rows: Rows, name: string, row: object): boolean {
   return true;
 }
 
-function toConnection(row: ConnectionState): ConnectionState {
-  const { connectionId, hub, transportId, userIdentifier, ended, resumeKey, outbox } = row;
-  return { connectionId, hub, transportId, userIdentifier, ended, resumeKey, outbox };
+function toConnection(row: ConnectionRow): ConnectionState {
+  const { room: _, expiresAt: __, ...connection } = row;
+  return connection;
 }
 
 function changesOf(before: Session["items"], after: Session["items"]): [string, string | undefined][] {

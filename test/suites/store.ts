@@ -8,11 +8,17 @@ import type {
   EndReason,
   Member,
   NewConnection,
+  NumberRequest,
   OutboxHead,
+  Receipt,
+  Replay,
   Session,
   Store,
   Takeover,
+  Tally,
+  TallyChange,
   TransportState,
+  Trim,
   Turn,
   WaitingFrame,
 } from "../../lambdas/hub/index.ts";
@@ -30,7 +36,13 @@ const LOST: EndReason = { stopCalled: false, code: "transport_lost" };
 const STOPPED: EndReason = { stopCalled: true, code: "stopped", message: "Bye." };
 const FAILED: EndReason = { stopCalled: false, code: "handshake_failed" };
 
-const EMPTY: OutboxHead = { last: 0, sent: 0, flusher: undefined, flushingSince: 0 };
+const EMPTY: OutboxHead = { last: 0, sent: 0, acknowledged: 0, bytes: 0, flusher: undefined, flushingSince: 0 };
+const HANDSHAKE = { base: 0 };
+
+/** Of a transport that was reopened. */
+const QUIET_UNTIL = NOW + 2_000;
+const NO_REPLAY: Replay = { after: 0, upTo: 0 };
+const NOTHING_COUNTED: Tally = { received: 0, acknowledged: 0, recent: [], expected: [], quietUntil: 0 };
 
 /** Names that mean something to a prototype, to a key, or to a parser. All of them are different names. */
 const HOSTILE_NAMES: readonly string[] = [
@@ -100,6 +112,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         rotateAt: NOW + 6_600_000,
         session: sessionOf({ userIdentifier }),
         resumeKey: undefined,
+        stateful: false,
+        issuedAt: 0,
         ...others,
       };
     }
@@ -183,6 +197,11 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           lost: false,
           resuming: false,
           next: undefined,
+          stateful: false,
+          handshakes: 1,
+          tally: NOTHING_COUNTED,
+          base: 0,
+          replay: NO_REPLAY,
         });
         expect(await store.connection(connectionId)).toStrictEqual({
           connectionId,
@@ -191,6 +210,9 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           userIdentifier: "ada",
           ended: false,
           resumeKey: undefined,
+          stateful: false,
+          issuedAt: 0,
+          handshakes: 1,
           outbox: EMPTY,
         });
         expect(await store.session(transportId)).toEqual(session);
@@ -200,6 +222,12 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const connection = await accept({ userIdentifier: id("ada") });
         expect(await store.member(connection.connectionId, HUB)).toBeUndefined();
         expect(await membersOf(userOf(id("ada")))).toEqual([]);
+      });
+
+      it("keeps that its client counts messages, and may come back by the same token", async () => {
+        const connection = await accept({ stateful: true, issuedAt: NOW - 1 });
+        expect(await store.transport(connection.transportId)).toMatchObject({ stateful: true, resumable: true });
+        expect(await store.connection(connection.connectionId)).toMatchObject({ stateful: true, issuedAt: NOW - 1 });
       });
 
       it("leaves nothing behind of the second with one connection id, and the first as it was", async () => {
@@ -476,6 +504,15 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect(await store.steal(transportId, turnOf("next"), left?.turn)).toBe(true);
       });
 
+      it("leaves no room for the notes of a frame that comes before it is stolen", async () => {
+        const { transportId } = await connect();
+        await store.take(transportId, NOW, { ...turnOf("holder"), invocations: [{ id: "1", target: "a" }] });
+        await store.abandon(transportId, "holder");
+        const late: Turn = { ...turnOf("late"), invocations: [{ id: "2", target: "b" }] };
+        const left = { holder: "holder", until: 0, invocations: [] };
+        expect((await store.take(transportId, NOW, late))?.turn).toStrictEqual(left);
+      });
+
       it("changes nothing of another's turn", async () => {
         const { transportId } = await connect();
         await store.take(transportId, NOW, turnOf("holder"));
@@ -485,11 +522,9 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     });
 
     describe("waiting frames", () => {
-      const frame = (key: string, text = "{}") => ({
-        key,
+      const frame = (key: string, text = "{}"): WaitingFrame => ({
+        ...frameOf({ transportId: id("transport") }, key),
         text,
-        receivedAt: NOW,
-        transportId: id("transport"),
         reconnected: false,
       });
 
@@ -501,6 +536,17 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect(await store.waiting(connectionId)).toStrictEqual(
           ["1#a", "1#b", "2", "3"].map((key) => frame(key, `text of ${key}`)),
         );
+      });
+
+      it("keep the handshake they came after, what is not to be run, and what they stand for", async () => {
+        const { connectionId } = await connect();
+        const frames = [
+          { ...frame("1"), handshakes: 7 },
+          { ...frame("2"), repeated: [0, 2, 31] },
+          { ...frame("3", ""), reconnected: true },
+        ];
+        for (const each of frames) await store.enqueue(connectionId, each);
+        expect(await store.waiting(connectionId)).toStrictEqual(frames);
       });
 
       it("are claimed by one of 50", async () => {
@@ -686,7 +732,10 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       it("asks the next sweep to end it, and refuses every further frame", async () => {
         const { transportId } = await connect();
         const marked = await store.markEnd(transportId, STOPPED, 0);
+        if (marked === undefined) throw new Error("It is not marked.");
         expect(marked).toMatchObject({ phase: "open", deadline: 0, end: STOPPED });
+        expect(await store.tally(transportId, marked, changeOf(marked))).toBeUndefined();
+        await store.trim(transportId, trimOf(marked, 0, 1));
         expect(await store.touch(transportId, NOW + 30_000)).toBeUndefined();
         expect(await store.take(transportId, NOW + 30_000, turnOf("holder"))).toBeUndefined();
         expect(await store.count(transportId)).toBeUndefined();
@@ -748,6 +797,9 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const connection = await connect();
         const { transportId } = connection;
         const claimed = await store.claimEnd(claimOf(connection));
+        if (claimed === undefined) throw new Error("It is not claimed.");
+        expect(await store.tally(transportId, claimed, changeOf(claimed))).toBeUndefined();
+        await store.trim(transportId, trimOf(claimed, 0, 1));
         expect(await store.touch(transportId, NOW)).toBeUndefined();
         expect(await store.take(transportId, NOW, turnOf("holder"))).toBeUndefined();
         expect(await store.count(transportId)).toBeUndefined();
@@ -843,14 +895,46 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     const connectResumable = (changes: Parameters<typeof newConnection>[0] = {}) =>
       connect({ resumeKey: id("key"), ...changes });
 
+    /** Open, with a client that counts. */
+    const connectStateful = (changes: Parameters<typeof newConnection>[0] = {}) =>
+      connect({ stateful: true, issuedAt: NOW, ...changes });
+
+    /** With that many messages counted, the first of them the oldest. */
+    async function counted(transportId: string, messages: number): Promise<TransportState> {
+      const receipts = Array.from({ length: messages }, (_, index) => receiptOf(index));
+      const state = await store.touch(transportId, NOW + 30_000, receipts);
+      if (state === undefined) throw new Error("They are not counted.");
+      return state;
+    }
+
+    async function numberAndPut(connectionId: string, flusher: string, bytes: number, limit = 1_000): Promise<number> {
+      const head = await store.nextNumber(connectionId, { flusher, now: NOW, bytes, limit });
+      if (typeof head !== "object") throw new Error(`There is no number: ${head}.`);
+      const { last, bytes: all } = head.outbox;
+      expect(await store.putMessage(connectionId, { number: last, record: `message ${last}` }, all, NOW)).toBe(true);
+      return last;
+    }
+
+    /** By somebody who takes the turn if nobody has it. */
+    const reopen = (
+      transportId: string,
+      by: { readonly base: number } | { readonly expected: readonly string[]; readonly replay?: Replay },
+    ) => store.reopen(transportId, "base" in by ? by : { replay: NO_REPLAY, ...by }, turnOf("reopener"), QUIET_UNTIL);
+
     async function freeze({ transportId }: NewConnection, next = id("next")): Promise<TransportState> {
       const frozen = await store.freeze(transportId, next, NOW + 35_000);
       if (frozen === undefined) throw new Error("It can not be frozen.");
       return frozen;
     }
 
-    async function takeOver(connection: NewConnection, next = id("next")): Promise<TransportState> {
-      expect(await store.takeOver(takeoverOf(await freeze(connection, next), next))).toBe(true);
+    async function takeOver(
+      connection: NewConnection,
+      next = id("next"),
+      changes: Partial<Takeover> = {},
+    ): Promise<TransportState> {
+      const { stateful, issuedAt } = connection;
+      const takeover = { ...takeoverOf(await freeze(connection, next), next), stateful, issuedAt, ...changes };
+      expect(await store.takeOver(takeover)).toBe(true);
       const taken = await store.transport(next);
       if (taken === undefined) throw new Error("Nothing has taken over.");
       return taken;
@@ -873,6 +957,16 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect(await store.connectionOfKey(id("key"))).toBe(second.connectionId);
         await end(second, "another");
         expect(await store.connectionOfKey(id("key"))).toBeUndefined();
+      });
+
+      it("names nothing any more from the moment its connection is buried", async () => {
+        const connection = await connectResumable();
+        const first = await store.bury(connection.connectionId, NOW + 60_000);
+        expect(first).toMatchObject({ ended: true, resumeKey: id("key") });
+        expect(await store.connectionOfKey(id("key"))).toBeUndefined();
+        const second = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
+        expect(await store.bury(connection.connectionId, NOW + 60_000)).toStrictEqual(first);
+        expect(await store.connectionOfKey(id("key"))).toBe(second.connectionId);
       });
 
       it("is not written by a connection id that is taken", async () => {
@@ -949,17 +1043,23 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const connection = await connectResumable();
         const { transportId } = connection;
         const holder = turnOf("holder");
-        await store.take(transportId, NOW + 30_000, holder);
+        await store.take(transportId, NOW + 30_000, holder, [receiptOf(1)]);
         await store.count(transportId);
         const frozen = await freeze(connection);
         expect(await store.touch(transportId, NOW + 40_000)).toBeUndefined();
+        expect(await store.touch(transportId, NOW + 40_000, [receiptOf(2)])).toBeUndefined();
         expect(await store.take(transportId, NOW + 40_000, turnOf("next"))).toBeUndefined();
+        expect(await store.take(transportId, NOW + 40_000, turnOf("next"), [receiptOf(2)])).toBeUndefined();
+        expect(await store.tally(transportId, frozen, changeOf(frozen, { received: 2 }))).toBeUndefined();
+        await store.trim(transportId, trimOf(frozen, 1));
         expect(await store.count(transportId)).toBeUndefined();
         expect(await store.steal(transportId, turnOf("thief"), holder)).toBe(false);
         expect(await store.release(transportId, "holder", 1, false)).toBe(false);
+        expect(await store.release(transportId, "holder", 1, false, trimOf(frozen, 1))).toBe(false);
         expect(await store.release(transportId, "holder", 1, true)).toBe(false);
         expect(await store.open(transportId, "holder")).toBe(false);
-        expect(await store.reopen(transportId)).toBeUndefined();
+        expect(await reopen(transportId, HANDSHAKE)).toBeUndefined();
+        expect(await reopen(transportId, { expected: [] })).toBeUndefined();
         expect(await store.lose(transportId, NOW)).toBeUndefined();
         await store.yieldTurn(transportId, "holder");
         await store.markLost(transportId);
@@ -980,6 +1080,22 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
             ...Array.from({ length: 5 }, () => store.count(transportId)),
           ]);
           expect(frozen?.waiting).toBe(counts.filter((state) => state !== undefined).length);
+        }
+      });
+
+      it("loses no message to a race: its count goes along, or it is refused", async () => {
+        for (let round = 0; round < 10; round++) {
+          const { transportId } = await connectStateful({
+            transportId: id(`t${round}`),
+            connectionId: id(`c${round}`),
+          });
+          const [frozen, ...states] = await Promise.all([
+            store.freeze(transportId, id(`n${round}`), NOW + 35_000),
+            ...Array.from({ length: 5 }, (_, index) => store.touch(transportId, NOW, [receiptOf(index)])),
+          ]);
+          const counted = [0, 1, 2, 3, 4].filter((index) => states[index] !== undefined).map(printOf);
+          expect(frozen?.tally.received).toBe(counted.length);
+          expect(frozen?.tally.recent.map(({ fingerprint }) => fingerprint).sort()).toEqual(counted.sort());
         }
       });
 
@@ -1036,6 +1152,85 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         });
       });
 
+      it("takes the counts of a stateful client over, and the notes of what it still waits for", async () => {
+        const connection = await connectStateful();
+        const { transportId, connectionId } = connection;
+        const invocations = HOSTILE_NAMES.slice(0, 8).map((name) => ({ id: name, target: name }));
+        await store.take(transportId, NOW, { ...turnOf("holder"), invocations });
+        await store.trim(transportId, trimOf(await counted(transportId, 5), 2, 3));
+        const taken = await takeOver(connection, id("next"), { issuedAt: NOW + 1 });
+        const tally = {
+          received: 5,
+          acknowledged: 3,
+          recent: [2, 3, 4].map((index) => receiptOf(index)),
+          expected: [],
+          quietUntil: 0,
+        };
+        expect(taken).toMatchObject({
+          stateful: true,
+          handshakes: 1,
+          base: 0,
+          turn: { holder: "holder", invocations },
+        });
+        expect(taken.tally).toStrictEqual(tally);
+        expect(await store.connection(connectionId)).toMatchObject({
+          stateful: true,
+          issuedAt: NOW + 1,
+          handshakes: 1,
+        });
+      });
+
+      it("takes over what is expected still, where the outbox begins, and how many handshakes there were", async () => {
+        const connection = await connectStateful();
+        await takeOver(connection);
+        await reopen(id("next"), { base: 7 });
+        await counted(id("next"), 3);
+        const second = await takeOver({ ...connection, transportId: id("next") }, id("third"));
+        expect(second).toMatchObject({
+          handshakes: 2,
+          base: 7,
+          replay: { after: 7, upTo: 7 },
+          tally: { received: 3, expected: [] },
+        });
+        const replay = { after: 8, upTo: 11 };
+        const reopened = await reopen(id("third"), { expected: ["*2", "1x2y"], replay });
+        const third = await takeOver({ ...connection, transportId: id("third") }, id("fourth"));
+        expect(third).toMatchObject({ handshakes: 2, base: 7, replay });
+        const tally = { ...NOTHING_COUNTED, received: 3, expected: ["*2", "1x2y"] };
+        expect(reopened?.tally).toStrictEqual({ ...tally, quietUntil: QUIET_UNTIL });
+        expect(third.tally).toStrictEqual(tally);
+      });
+
+      it.each([
+        [false, true],
+        [true, false],
+      ])("may bring a client that counts, or no longer does: before %s, now %s", async (before, now) => {
+        const connection = await connectResumable({ stateful: before, issuedAt: NOW });
+        const invocations = [{ id: "1", target: "a" }];
+        await store.take(connection.transportId, NOW, { ...turnOf("holder"), invocations });
+        const taken = await takeOver(connection, id("next"), { stateful: now, issuedAt: NOW + 5 });
+        expect(taken).toMatchObject({ stateful: now, turn: { invocations: before ? invocations : [] } });
+        expect(await store.connection(connection.connectionId)).toMatchObject({ stateful: now, issuedAt: NOW + 5 });
+      });
+
+      it("leaves the outbox where it was, for the client that says what it has", async () => {
+        const connection = await connectStateful();
+        const { connectionId, transportId } = connection;
+        await numberAndPut(connectionId, "first", 10);
+        await numberAndPut(connectionId, "first", 20);
+        await store.acknowledge(connectionId, transportId, 1, 1_000);
+        await store.leaveFlush(connectionId, "first", 2, "left");
+        await takeOver(connection);
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual({
+          last: 2,
+          sent: 2,
+          acknowledged: 1,
+          bytes: 30,
+          flusher: id("next"),
+          flushingSince: NOW,
+        });
+      });
+
       it("takes the session over: who it is now, and the items as they were", async () => {
         const connection = await connectResumable();
         await store.saveItems(connection.transportId, { a: "1", b: "2" });
@@ -1066,8 +1261,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       it("leaves nothing behind when the connection has ended or moved", async () => {
         const connection = await connectResumable();
         const from = await freeze(connection);
-        const before = await opened.rows();
         await store.bury(connection.connectionId, NOW + 60_000);
+        const before = await opened.rows();
         expect(await store.takeOver(takeoverOf(from, id("next")))).toBe(false);
         expect(await opened.rows()).toEqual(before);
         const moved = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
@@ -1128,23 +1323,122 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     describe("reopen", () => {
       it("dispatches again, once", async () => {
         await takeOver(await connectResumable());
-        const states = await Promise.all(Array.from({ length: 50 }, () => store.reopen(id("next"))));
+        const states = await Promise.all(Array.from({ length: 50 }, () => reopen(id("next"), HANDSHAKE)));
         const winners = states.filter((state) => state !== undefined);
         expect(winners).toHaveLength(1);
-        expect(winners[0]).toMatchObject({ resuming: false, phase: "open" });
+        expect(winners[0]).toMatchObject({ resuming: false, phase: "open", handshakes: 2 });
+      });
+
+      it.each([{ base: 1 }, { expected: [], replay: NO_REPLAY }, { expected: ["print1"], replay: NO_REPLAY }])(
+        "takes the turn if nobody has it: %j",
+        async (by) => {
+          const connection = await connectStateful();
+          await counted(connection.transportId, 2);
+          await takeOver(connection);
+          const turn = turnOf("reopener", NOW + 77_000);
+          expect((await store.reopen(id("next"), by, turn, QUIET_UNTIL))?.turn).toStrictEqual(turn);
+          await takeOver({ ...connection, transportId: id("next") }, id("third"));
+          expect((await store.reopen(id("third"), by, turnOf("another"), QUIET_UNTIL))?.turn).toStrictEqual(turn);
+          expect((await store.transport(id("third")))?.turn).toStrictEqual(turn);
+        },
+      );
+
+      it("lets one of a handshake and a Sequence win", async () => {
+        for (let round = 0; round < 10; round++) {
+          const connection = await connectStateful({ transportId: id(`t${round}`), connectionId: id(`c${round}`) });
+          await counted(connection.transportId, 2);
+          await takeOver(connection, id(`n${round}`));
+          const [anew, goesOn] = await Promise.all([
+            reopen(id(`n${round}`), { base: 1 }),
+            reopen(id(`n${round}`), { expected: ["print"] }),
+          ]);
+          expect([anew, goesOn].filter((state) => state !== undefined)).toHaveLength(1);
+          expect(await store.transport(id(`n${round}`))).toStrictEqual(anew ?? goesOn);
+          const goneOn = { received: 2, expected: ["print"] };
+          expect((anew ?? goesOn)?.tally).toStrictEqual({
+            ...NOTHING_COUNTED,
+            ...(anew === undefined && goneOn),
+            quietUntil: QUIET_UNTIL,
+          });
+        }
+      });
+
+      it("by a handshake counts anew, and forgets what its client has given up on", async () => {
+        const connection = await connectStateful();
+        const turn: Turn = { ...turnOf("holder"), invocations: [{ id: "1", target: "a" }] };
+        await store.take(connection.transportId, NOW, turn);
+        await store.count(connection.transportId);
+        await store.trim(connection.transportId, trimOf(await counted(connection.transportId, 5), 2, 3));
+        const taken = await takeOver(connection);
+        const reopened = await reopen(id("next"), { base: 12 });
+        expect(reopened).toStrictEqual({
+          ...taken,
+          resuming: false,
+          handshakes: 2,
+          base: 12,
+          replay: { after: 12, upTo: 12 },
+          tally: { ...NOTHING_COUNTED, quietUntil: QUIET_UNTIL },
+          turn: turnOf("holder"),
+        });
+        expect(await store.transport(id("next"))).toStrictEqual(reopened);
+        // The notes of the next frame are not the holder's.
+        const late: Turn = { ...turnOf("late"), invocations: [{ id: "2", target: "b" }] };
+        expect((await store.take(id("next"), NOW, late))?.turn).toStrictEqual(turnOf("holder"));
+      });
+
+      it("by a handshake also forgets what was expected still", async () => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 2);
+        await takeOver(connection);
+        await reopen(id("next"), { expected: ["a", "b"] });
+        await takeOver({ ...connection, transportId: id("next") }, id("third"));
+        const anew = { ...NOTHING_COUNTED, quietUntil: QUIET_UNTIL };
+        expect((await reopen(id("third"), { base: 0 }))?.tally).toStrictEqual(anew);
+        expect((await store.touch(id("third"), NOW, [receiptOf(1)]))?.tally.received).toBe(1);
+      });
+
+      it("by a Sequence goes on with the counts, and with what the client still waits for", async () => {
+        const connection = await connectStateful();
+        const turn: Turn = { ...turnOf("holder"), invocations: [{ id: "1", target: "a" }] };
+        await store.take(connection.transportId, NOW, turn);
+        await store.trim(connection.transportId, trimOf(await counted(connection.transportId, 5), 0, 3));
+        const taken = await takeOver(connection);
+        const replay = { after: 3, upTo: 9 };
+        const reopened = await reopen(id("next"), { expected: ["*1", "print4"], replay });
+        const counts = { received: 5, acknowledged: 3, expected: ["*1", "print4"] };
+        const tally = { ...NOTHING_COUNTED, ...counts, quietUntil: QUIET_UNTIL };
+        expect(reopened).toStrictEqual({ ...taken, resuming: false, replay, tally });
+        expect(reopened).toMatchObject({ handshakes: 1, base: 0, turn });
+        expect(await store.transport(id("next"))).toStrictEqual(reopened);
+      });
+
+      it("by a Sequence with nothing to repeat counts at once", async () => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 2);
+        await takeOver(connection);
+        const reopened = await reopen(id("next"), { expected: [] });
+        const tally = { ...NOTHING_COUNTED, received: 2, quietUntil: QUIET_UNTIL };
+        expect(reopened?.tally).toStrictEqual(tally);
+        expect((await store.touch(id("next"), NOW, [receiptOf(9)]))?.tally).toStrictEqual({
+          ...tally,
+          received: 3,
+          recent: [receiptOf(9)],
+        });
       });
 
       it("is refused to a transport that nobody resumed, and to one that is to end, was lost, or taken over", async () => {
         const connection = await connectResumable();
-        expect(await store.reopen(connection.transportId)).toBeUndefined();
+        expect(await reopen(connection.transportId, HANDSHAKE)).toBeUndefined();
         await takeOver(connection);
         await store.lose(id("next"), NOW + 30_000);
-        expect(await store.reopen(id("next"))).toBeUndefined();
-        await store.touch(id("next"), NOW + 30_000);
+        expect(await reopen(id("next"), HANDSHAKE)).toBeUndefined();
+        expect(await reopen(id("next"), { expected: ["a"] })).toBeUndefined();
         await takeOver({ ...connection, transportId: id("next") }, id("third"));
-        expect(await store.reopen(id("next"))).toBeUndefined();
-        await store.markEnd(id("third"), LOST, 0);
-        expect(await store.reopen(id("third"))).toBeUndefined();
+        expect(await reopen(id("next"), HANDSHAKE)).toBeUndefined();
+        const marked = await store.markEnd(id("third"), LOST, 0);
+        expect(await reopen(id("third"), HANDSHAKE)).toBeUndefined();
+        expect(await reopen(id("third"), { expected: ["a"] })).toBeUndefined();
+        expect(await store.transport(id("third"))).toStrictEqual(marked);
       });
     });
 
@@ -1158,14 +1452,30 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect(await store.transport(transportId)).toStrictEqual(winners[0]);
       });
 
-      it.each<[string, (transportId: string) => Promise<TransportState | undefined>]>([
-        ["a frame that passes the turn", (transportId) => store.touch(transportId, NOW + 30_000)],
-        ["a frame that takes it", (transportId) => store.take(transportId, NOW + 30_000, turnOf("holder"))],
-      ])("is taken back by %s", async (_title, arrive) => {
-        const { transportId } = await connectResumable();
-        await store.lose(transportId, NOW + 60_000);
-        expect(await arrive(transportId)).toMatchObject({ lost: false, deadline: NOW + 30_000 });
-        expect(await store.lose(transportId, NOW + 60_000)).toBeDefined();
+      it.each<[string, (transportId: string, receipts?: Receipt[]) => Promise<TransportState | undefined>]>([
+        ["passes the turn", (transportId, receipts) => store.touch(transportId, NOW + 90_000, receipts)],
+        ["takes it", (transportId, receipts) => store.take(transportId, NOW + 90_000, turnOf("holder"), receipts)],
+      ])("is not taken back by a frame that %s, which is refused", async (_title, arrive) => {
+        const { transportId } = await connectStateful();
+        const lost = await store.lose(transportId, NOW + 60_000);
+        expect(await arrive(transportId)).toBeUndefined();
+        expect(await arrive(transportId, [receiptOf(1)])).toBeUndefined();
+        expect(await store.transport(transportId)).toStrictEqual(lost);
+      });
+
+      it("loses no message to a race: it is counted, or refused", async () => {
+        for (let round = 0; round < 10; round++) {
+          const { transportId } = await connectStateful({
+            transportId: id(`t${round}`),
+            connectionId: id(`c${round}`),
+          });
+          const [lost, ...states] = await Promise.all([
+            store.lose(transportId, NOW + 60_000),
+            ...Array.from({ length: 5 }, (_, index) => store.touch(transportId, NOW, [receiptOf(index)])),
+          ]);
+          expect(lost?.tally.received).toBe(states.filter((state) => state !== undefined).length);
+          expect(await store.transport(transportId)).toStrictEqual(lost);
+        }
       });
 
       it("is refused before it is open, and when it is to end", async () => {
@@ -1186,7 +1496,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     describe("what a resume leaves", () => {
       it("is removed: a transport nobody took up, with its session, but none that was", async () => {
         await takeOver(await connectResumable());
-        await store.reopen(id("next"));
+        await reopen(id("next"), HANDSHAKE);
         await store.dropUnused(id("next"));
         expect(await store.transport(id("next"))).toBeDefined();
         const other = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
@@ -1224,9 +1534,355 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const connection = await connectResumable();
         await store.take(connection.transportId, NOW, turnOf("holder"));
         await takeOver(connection);
-        await store.reopen(id("next"));
+        await reopen(id("next"), HANDSHAKE);
         await store.yieldTurn(id("next"), "holder");
         expect((await store.transport(id("next")))?.turn?.holder).toBe("holder");
+      });
+    });
+
+    describe.each<
+      [string, (transportId: string, receipts?: readonly Receipt[]) => Promise<TransportState | undefined>]
+    >([
+      ["touch", (transportId, receipts) => store.touch(transportId, NOW + 40_000, receipts)],
+      ["take", (transportId, receipts) => store.take(transportId, NOW + 40_000, turnOf("holder"), receipts)],
+    ])("%s with messages", (verb, arrive) => {
+      it("counts them, and notes them in order behind those before", async () => {
+        const { transportId } = await connectStateful();
+        expect((await arrive(transportId))?.tally).toStrictEqual(NOTHING_COUNTED);
+        const first = [receiptOf(3), receiptOf(1)];
+        expect((await arrive(transportId, first))?.tally).toStrictEqual({
+          ...NOTHING_COUNTED,
+          received: 2,
+          recent: first,
+        });
+        // Equal messages count each.
+        const second = [receiptOf(2), receiptOf(2), receiptOf(0)];
+        const state = await arrive(transportId, second);
+        expect(state?.tally).toStrictEqual({ ...NOTHING_COUNTED, received: 5, recent: [...first, ...second] });
+        expect(await store.transport(transportId)).toStrictEqual(state);
+      });
+
+      it("does what it does without", async () => {
+        const { transportId } = await connectStateful();
+        const before = await store.transport(transportId);
+        const state = await arrive(transportId, [receiptOf(1)]);
+        expect(state).toStrictEqual({
+          ...before,
+          deadline: NOW + 40_000,
+          previousDeadline: before?.deadline,
+          turn: verb === "take" ? turnOf("holder") : undefined,
+          tally: { ...NOTHING_COUNTED, received: 1, recent: [receiptOf(1)] },
+        });
+      });
+
+      it("keeps times to the millisecond, whatever their order", async () => {
+        const { transportId } = await connectStateful();
+        const receipts = [NOW, 0, 1, Date.UTC(2099, 11, 31, 23, 59, 59, 999)].map((receivedAt) => ({
+          fingerprint: "1z141z3",
+          frame: "f",
+          receivedAt,
+        }));
+        expect((await arrive(transportId, receipts))?.tally.recent).toStrictEqual(receipts);
+      });
+
+      it("counts every one of 50 frames at once, each of them as one", async () => {
+        const { transportId } = await connectStateful();
+        const frames = Array.from({ length: 50 }, (_, index) => [receiptOf(2 * index), receiptOf(2 * index + 1)]);
+        const states = await Promise.all(frames.map((frame) => arrive(transportId, frame)));
+        expect(states.map((state) => state?.tally.received).sort((a = 0, b = 0) => a - b)).toEqual(
+          Array.from({ length: 50 }, (_, index) => 2 * index + 2),
+        );
+        const { received, recent } = (await store.transport(transportId))?.tally ?? NOTHING_COUNTED;
+        expect(received).toBe(100);
+        // In the order in which they were counted, and a frame's messages side by side.
+        for (const [index, frame] of frames.entries()) {
+          const behind = states[index]?.tally.received ?? 0;
+          expect(recent.slice(behind - 2, behind)).toStrictEqual(frame);
+        }
+      });
+
+      it("is refused while its client owes a Sequence, and while it repeats unless nothing counts in it", async () => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 2);
+        const resuming = await takeOver(connection);
+        expect(await arrive(id("next"), [receiptOf(5)])).toBeUndefined();
+        expect(await arrive(id("next"))).toBeUndefined();
+        expect(await store.transport(id("next"))).toStrictEqual(resuming);
+
+        await reopen(id("next"), { expected: ["print1"] });
+        const repeating = await store.transport(id("next"));
+        expect(await arrive(id("next"), [receiptOf(1)])).toBeUndefined();
+        expect(await store.transport(id("next"))).toStrictEqual(repeating);
+        expect(await arrive(id("next"))).toMatchObject({ deadline: NOW + 40_000, tally: { expected: ["print1"] } });
+      });
+    });
+
+    describe("tally", () => {
+      it("counts what those two refuse, by what was seen, and ends the repetition", async () => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 3);
+        await takeOver(connection);
+        const seen = await reopen(id("next"), { expected: ["*1", "print2"] });
+        if (seen === undefined) throw new Error("It is not open.");
+        const first = { received: 4, recent: [receiptOf(2), receiptOf(9)], expected: ["*1"] };
+        const half = await store.tally(id("next"), seen, { ...first, deadline: NOW + 40_000 });
+        expect(half).toStrictEqual({
+          ...seen,
+          deadline: NOW + 40_000,
+          previousDeadline: seen.deadline,
+          tally: { ...seen.tally, ...first },
+        });
+        expect(await store.transport(id("next"))).toStrictEqual(half);
+        expect(await store.touch(id("next"), NOW, [receiptOf(3)])).toBeUndefined();
+        if (half === undefined) throw new Error("It is not counted.");
+        const all = { received: 4, recent: [...first.recent, receiptOf(3)], expected: [] };
+        expect((await store.tally(id("next"), half, all))?.tally).toStrictEqual({ ...half.tally, ...all });
+        expect((await store.touch(id("next"), NOW, [receiptOf(4)]))?.tally.received).toBe(5);
+      });
+
+      it("moves the deadline only when it is given one", async () => {
+        const { transportId } = await connectStateful();
+        const lost = await store.lose(transportId, NOW + 60_000);
+        if (lost === undefined) throw new Error("It is not lost.");
+        const receipt = { received: 1, recent: [receiptOf(1)] };
+        const late = await store.tally(transportId, lost, changeOf(lost, receipt));
+        expect(late).toStrictEqual({ ...lost, tally: { ...NOTHING_COUNTED, ...receipt } });
+        expect(await store.transport(transportId)).toStrictEqual(late);
+      });
+
+      it("takes the turn if it is given one and nobody has it, else says who does", async () => {
+        const { transportId } = await connectStateful();
+        const turn: Turn = { ...turnOf("first"), invocations: [{ id: "1", target: "__proto__" }] };
+        const seen = await counted(transportId, 1);
+        expect((await store.tally(transportId, seen, changeOf(seen)))?.turn).toBeUndefined();
+        const taken = await store.tally(transportId, seen, changeOf(seen, { turn }));
+        expect(taken).toStrictEqual({ ...seen, turn });
+        const late: Turn = { ...turnOf("second", NOW + 99_000), invocations: [{ id: "2", target: "b" }] };
+        expect((await store.tally(transportId, seen, changeOf(seen, { turn: late })))?.turn).toStrictEqual(turn);
+        expect((await store.tally(transportId, seen, changeOf(seen)))?.turn).toStrictEqual(turn);
+      });
+
+      it("keeps what was acknowledged", async () => {
+        const { transportId } = await connectStateful();
+        await store.trim(transportId, trimOf(await counted(transportId, 3), 1, 2));
+        const seen = await store.transport(transportId);
+        if (seen === undefined) throw new Error("It is not there.");
+        const state = await store.tally(transportId, seen, changeOf(seen, { received: 4, expected: ["a"] }));
+        expect(state?.tally).toStrictEqual({ ...seen.tally, received: 4, acknowledged: 2, expected: ["a"] });
+      });
+
+      it.each<[string, (seen: TransportState) => TransportState]>([
+        ["messages were counted since", (seen) => ({ ...seen, tally: { ...seen.tally, received: 1 } })],
+        ["none was counted, as it looked", (seen) => ({ ...seen, tally: NOTHING_COUNTED })],
+        ["more were seen than there are", (seen) => ({ ...seen, tally: { ...seen.tally, received: 3 } })],
+        ["others are expected", (seen) => ({ ...seen, tally: { ...seen.tally, expected: ["print2"] } })],
+        ["fewer are expected", (seen) => ({ ...seen, tally: { ...seen.tally, expected: ["print1", "print1"] } })],
+        ["some are expected", (seen) => ({ ...seen, tally: { ...seen.tally, expected: [] } })],
+        ["it is not lost", (seen) => ({ ...seen, lost: true })],
+        ["its client does not owe a Sequence", (seen) => ({ ...seen, resuming: true })],
+      ])("is refused when %s", async (_title, misread) => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 2);
+        await takeOver(connection);
+        const seen = await reopen(id("next"), { expected: ["print1"] });
+        if (seen === undefined) throw new Error("It is not open.");
+        const change = changeOf(seen, { received: 9, deadline: NOW + 40_000, turn: turnOf("holder") });
+        expect(await store.tally(id("next"), misread(seen), change)).toBeUndefined();
+        expect(await store.transport(id("next"))).toStrictEqual(seen);
+        expect(await store.tally(id("next"), seen, change)).toBeDefined();
+      });
+
+      it.each<[string, (transportId: string) => Promise<TransportState | undefined>]>([
+        ["it was lost since", (transportId) => store.lose(transportId, NOW + 60_000)],
+        ["its client was let in since", (transportId) => reopen(transportId, { expected: [] })],
+        ["its client has shaken hands since", (transportId) => reopen(transportId, HANDSHAKE)],
+        ["it was taken over since", (transportId) => store.freeze(transportId, id("third"), NOW + 35_000)],
+        ["it is to end", (transportId) => store.markEnd(transportId, LOST, 0)],
+      ])("is refused when %s", async (_title, change) => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 2);
+        const seen = await takeOver(connection);
+        const changed = await change(id("next"));
+        expect(changed).toBeDefined();
+        expect(await store.tally(id("next"), seen, changeOf(seen, { received: 3 }))).toBeUndefined();
+        expect(await store.transport(id("next"))).toStrictEqual(changed);
+      });
+
+      it("counts a message once for one of 50 that have seen the same", async () => {
+        const { transportId } = await connectStateful();
+        await counted(transportId, 2);
+        const lost = await store.lose(transportId, NOW + 60_000);
+        if (lost === undefined) throw new Error("It is not lost.");
+        const changes = Array.from({ length: 50 }, (_, index) =>
+          changeOf(lost, { received: 3, recent: [...lost.tally.recent, receiptOf(100 + index)] }),
+        );
+        const states = await Promise.all(changes.map((change) => store.tally(transportId, lost, change)));
+        const winners = states.filter((state) => state !== undefined);
+        expect(winners).toHaveLength(1);
+        expect(await store.transport(transportId)).toStrictEqual(winners[0]);
+        expect(winners[0]?.tally.recent).toStrictEqual(
+          changes[states.findIndex((state) => state !== undefined)]?.recent,
+        );
+      });
+
+      it("loses none of 50 messages when each looks again", { timeout: 60_000 }, async () => {
+        const connection = await connectStateful();
+        await takeOver(connection);
+        await reopen(id("next"), { expected: Array.from({ length: 5 }, (_, index) => printOf(index)) });
+        const arrive = async (index: number): Promise<void> => {
+          for (;;) {
+            const seen = await store.transport(id("next"));
+            if (seen === undefined) throw new Error("It is not there.");
+            const { received, recent, expected } = seen.tally;
+            const repeated = expected.includes(printOf(index));
+            const change: TallyChange = {
+              received: repeated ? received : received + 1,
+              recent: [...recent, receiptOf(index)],
+              expected: expected.filter((print) => print !== printOf(index)),
+            };
+            if ((await store.tally(id("next"), seen, change)) !== undefined) return;
+          }
+        };
+        // Ten at once: each round has one winner.
+        for (let start = 0; start < 20; start += 10) {
+          await Promise.all(Array.from({ length: 10 }, (_, index) => arrive(start + index)));
+        }
+        const tally = (await store.transport(id("next")))?.tally;
+        expect(tally).toMatchObject({ received: 15, expected: [] });
+      });
+    });
+
+    describe("trim", () => {
+      it.each([
+        [0, 3],
+        [1, 0],
+        [2, 5],
+        [47, 48],
+        [50, 50],
+      ])("forgets exactly the first %i, and notes that %i are acknowledged", async (drop, acknowledged) => {
+        const { transportId } = await connectStateful();
+        const seen = await counted(transportId, 50);
+        await store.trim(transportId, trimOf(seen, drop, acknowledged));
+        const recent = seen.tally.recent.slice(drop);
+        expect(await store.transport(transportId)).toStrictEqual({
+          ...seen,
+          tally: { ...NOTHING_COUNTED, received: 50, acknowledged, recent },
+        });
+        // What comes next stands behind them.
+        expect((await store.touch(transportId, NOW, [receiptOf(99)]))?.tally).toStrictEqual({
+          ...NOTHING_COUNTED,
+          received: 51,
+          acknowledged,
+          recent: [...recent, receiptOf(99)],
+        });
+      });
+
+      it("is refused after any newer message, and after another trim that forgot", async () => {
+        const { transportId } = await connectStateful();
+        const old = await counted(transportId, 3);
+        const seen = await store.touch(transportId, NOW, [receiptOf(9)]);
+        if (seen === undefined) throw new Error("It is not counted.");
+        await store.trim(transportId, trimOf(old, 1, 3));
+        expect(await store.transport(transportId)).toStrictEqual(seen);
+        await store.trim(transportId, trimOf(seen, 2, 3));
+        const trimmed = await store.transport(transportId);
+        expect(trimmed?.tally).toMatchObject({ acknowledged: 3, recent: [receiptOf(2), receiptOf(9)] });
+        await store.trim(transportId, trimOf(seen, 2, 4));
+        expect(await store.transport(transportId)).toStrictEqual(trimmed);
+      });
+
+      it("is refused after a message that came again", async () => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 3);
+        await takeOver(connection);
+        const seen = await reopen(id("next"), { expected: ["print2"] });
+        if (seen === undefined) throw new Error("It is not open.");
+        const repeated = await store.tally(id("next"), seen, changeOf(seen, { recent: [receiptOf(2)], expected: [] }));
+        await store.trim(id("next"), trimOf(seen, 0, 2));
+        expect(await store.transport(id("next"))).toStrictEqual(repeated);
+      });
+
+      it("notes what is acknowledged also when nothing is remembered", async () => {
+        const connection = await connectStateful();
+        await counted(connection.transportId, 3);
+        await takeOver(connection);
+        const seen = await reopen(id("next"), { expected: [] });
+        if (seen === undefined) throw new Error("It is not open.");
+        await store.trim(id("next"), trimOf(seen, 0, 3));
+        expect((await store.transport(id("next")))?.tally).toStrictEqual({ ...seen.tally, acknowledged: 3 });
+        const trimmed = await store.transport(id("next"));
+        if (trimmed === undefined) throw new Error("It is not there.");
+        expect(await store.release(id("next"), "reopener", 0, false, trimOf(trimmed, 0, 3))).toBe(true);
+      });
+
+      it("loses no message to a race: it is refused, or the message stands behind", async () => {
+        const { transportId } = await connectStateful();
+        for (let round = 0; round < 20; round++) {
+          const seen = await counted(transportId, 3);
+          const { received, recent } = seen.tally;
+          const [, state] = await Promise.all([
+            store.trim(transportId, trimOf(seen, recent.length, received)),
+            store.touch(transportId, NOW, [receiptOf(100 + round)]),
+          ]);
+          const now = await store.transport(transportId);
+          expect(now?.tally.received).toBe(received + 1);
+          expect(now?.tally.recent.at(-1)).toStrictEqual(receiptOf(100 + round));
+          const trimmed = now?.tally.acknowledged === received;
+          expect(now?.tally.recent).toHaveLength(trimmed ? 1 : recent.length + 1);
+          expect(state).toBeDefined();
+        }
+      });
+
+      it("is done by one of 50 that have seen the same", async () => {
+        const { transportId } = await connectStateful();
+        const seen = await counted(transportId, 50);
+        await Promise.all(
+          Array.from({ length: 50 }, (_, index) => store.trim(transportId, trimOf(seen, index + 1, index + 1))),
+        );
+        const { acknowledged, recent } = (await store.transport(transportId))?.tally ?? NOTHING_COUNTED;
+        expect(recent).toStrictEqual(seen.tally.recent.slice(acknowledged));
+      });
+    });
+
+    describe("release with a trim", () => {
+      async function held(messages: number): Promise<TransportState> {
+        const { transportId } = await connectStateful();
+        await counted(transportId, messages);
+        const invocations = [{ id: "1", target: "a" }];
+        const state = await store.take(transportId, NOW, { ...turnOf("holder"), invocations });
+        if (state === undefined) throw new Error("It is not taken.");
+        return state;
+      }
+
+      it.each([0, 1, 30, 48])("lets go of the turn and forgets exactly the first %i in one step", async (drop) => {
+        const seen = await held(48);
+        await store.count(seen.transportId);
+        expect(await store.release(seen.transportId, "holder", 1, false, trimOf(seen, drop, 40))).toBe(true);
+        expect(await store.transport(seen.transportId)).toStrictEqual({
+          ...seen,
+          turn: undefined,
+          waiting: 0,
+          tally: { ...seen.tally, acknowledged: 40, recent: seen.tally.recent.slice(drop) },
+        });
+      });
+
+      it.each<[string, (seen: TransportState) => Promise<unknown>]>([
+        ["a message has come", ({ transportId }) => store.touch(transportId, NOW, [receiptOf(9)])],
+        ["another trim came first", (seen) => store.trim(seen.transportId, trimOf(seen, 1, 1))],
+        ["a frame was counted", ({ transportId }) => store.count(transportId)],
+        ["the turn was stolen", ({ transportId, turn }) => store.steal(transportId, turnOf("thief"), turn)],
+      ])("is refused wholly when %s", async (_title, change) => {
+        const seen = await held(3);
+        await change(seen);
+        const changed = await store.transport(seen.transportId);
+        expect(await store.release(seen.transportId, "holder", 0, false, trimOf(seen, 2, 2))).toBe(false);
+        expect(await store.transport(seen.transportId)).toStrictEqual(changed);
+      });
+
+      it("lets the holder finish when it is to end", async () => {
+        const seen = await held(3);
+        await store.markEnd(seen.transportId, LOST, 0);
+        expect(await store.release(seen.transportId, "holder", 0, false, trimOf(seen, 2, 2))).toBe(true);
       });
     });
 
@@ -1248,16 +1904,16 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     describe("the outbox", () => {
       const LIMIT = 100_000;
       const next = (connectionId: string, flusher: string, bytes = 10) =>
-        store.nextNumber(connectionId, flusher, NOW, bytes, LIMIT);
+        store.nextNumber(connectionId, numberFor(flusher, { bytes, limit: LIMIT }));
 
       it("gives out numbers from 1, and makes the first sender the flusher", async () => {
         const { connectionId } = await connectResumable();
         expect(await next(connectionId, "first")).toMatchObject({
           connectionId,
-          outbox: { last: 1, sent: 0, flusher: "first", flushingSince: NOW },
+          outbox: { last: 1, sent: 0, bytes: 10, flusher: "first", flushingSince: NOW },
         });
-        expect(await store.nextNumber(connectionId, "second", NOW + 1, 10, LIMIT)).toMatchObject({
-          outbox: { last: 2, sent: 0, flusher: "first", flushingSince: NOW },
+        expect(await store.nextNumber(connectionId, numberFor("second", { now: NOW + 1, bytes: 7 }))).toMatchObject({
+          outbox: { last: 2, sent: 0, bytes: 17, flusher: "first", flushingSince: NOW },
         });
       });
 
@@ -1270,33 +1926,82 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect(outboxes.map((outbox) => outbox?.last).sort((a = 0, b = 0) => a - b)).toEqual(
           Array.from({ length: 50 }, (_, index) => index + 1),
         );
+        for (const outbox of outboxes) expect(outbox?.bytes).toBe(10 * (outbox?.last ?? 0));
         expect(new Set(outboxes.map((outbox) => outbox?.flusher)).size).toBe(1);
       });
 
-      it("is full when as many bytes wait as it holds, and has room again when all is sent", async () => {
+      it("is full when as many bytes wait as it holds, and has room for as many again when all is sent", async () => {
         const { connectionId } = await connectResumable();
         await next(connectionId, "first", LIMIT - 1);
         await next(connectionId, "second", LIMIT);
         expect(await next(connectionId, "third")).toBe("full");
-        expect(await store.finishFlush(connectionId, "first", 2)).toBe(true);
-        expect(await next(connectionId, "third")).toMatchObject({ outbox: { last: 3, sent: 2, flusher: "third" } });
+        expect((await store.connection(connectionId))?.outbox).toMatchObject({ last: 2, bytes: 2 * LIMIT - 1 });
+        expect(await store.finishFlush(connectionId, "first", 2, LIMIT)).toBe(true);
+        expect(await next(connectionId, "third", LIMIT - 1)).toMatchObject({
+          outbox: { last: 3, sent: 2, flusher: "third" },
+        });
+        expect(await next(connectionId, "third", 1)).toMatchObject({ outbox: { last: 4 } });
+        expect(await next(connectionId, "third", 0)).toBe("full");
+      });
+
+      it("has no room again when all is sent to a client that has yet to acknowledge it", async () => {
+        const { connectionId } = await connectStateful();
+        await next(connectionId, "first", LIMIT);
+        expect(await store.finishFlush(connectionId, "first", 1, undefined)).toBe(true);
+        expect(await next(connectionId, "second")).toBe("full");
+      });
+
+      it("gives out as many numbers as there is room for, to 50 at once", async () => {
+        const { connectionId } = await connectStateful();
+        const heads = await Promise.all(
+          Array.from({ length: 50 }, (_, index) =>
+            store.nextNumber(connectionId, numberFor(`sender ${index}`, { bytes: 10, limit: 95 })),
+          ),
+        );
+        expect(heads.filter((head) => head === "full")).toHaveLength(40);
+        expect((await store.connection(connectionId))?.outbox).toMatchObject({ last: 10, bytes: 100 });
+      });
+
+      it("gives an answer no number when there was another handshake since it was asked for", async () => {
+        const { connectionId, transportId } = await connectStateful();
+        const answer = (handshakes: number, limit = LIMIT) =>
+          store.nextNumber(connectionId, numberFor("flusher", { handshakes, limit }));
+        expect(await answer(1)).toMatchObject({ handshakes: 1, outbox: { last: 1 } });
+        expect(await answer(2)).toBeUndefined();
+        expect(await store.finishFlush(connectionId, "flusher", 1, undefined)).toBe(true);
+        await store.startFlush(connectionId, transportId, flushBy("new", undefined, NOW, 2));
+        expect(await answer(1)).toBeUndefined();
+        expect(await answer(2)).toMatchObject({ handshakes: 2, outbox: { last: 2 } });
+        expect(await next(connectionId, "flusher")).toMatchObject({ outbox: { last: 3 } });
+        await next(connectionId, "flusher", LIMIT);
+        expect(await answer(1)).toBeUndefined();
+        expect(await answer(3)).toBeUndefined();
+        expect(await answer(2)).toBe("full");
+        expect((await store.connection(connectionId))?.outbox.last).toBe(4);
       });
 
       it("gives no number of a connection that has ended", async () => {
         const connection = await connectResumable();
-        await store.bury(connection.connectionId, NOW + 60_000);
-        expect(await next(connection.connectionId, "first")).toBeUndefined();
         const { transportId, connectionId } = connection;
-        expect(await store.startFlush(connectionId, transportId, "first", undefined, NOW)).toBeUndefined();
+        const last = await numberAndPut(connectionId, "flusher", 10);
+        const buried = await store.bury(connectionId, NOW + 60_000);
+        expect(await next(connectionId, "first")).toBeUndefined();
+        expect(await store.nextNumber(connectionId, numberFor("first", { limit: 0 }))).toBeUndefined();
+        expect(await store.nextNumber(connectionId, numberFor("first", { handshakes: 1 }))).toBeUndefined();
+        expect(await store.startFlush(connectionId, transportId, flushBy("first", undefined))).toBeUndefined();
+        expect(await store.startFlush(connectionId, transportId, flushBy("first", "flusher"))).toBeUndefined();
+        await store.acknowledge(connectionId, transportId, last, LIMIT);
+        expect(await store.connection(connectionId)).toStrictEqual(buried);
       });
 
       it("keeps messages in the order of their numbers, and only behind the one that was asked for", async () => {
         const { connectionId } = await connectResumable();
         const other = await connectResumable({ transportId: id("t2"), connectionId: id("c2") });
         for (const number of [10, 2, 9, 1]) {
-          expect(await store.putMessage(connectionId, { number, record: `message ${number}` }, NOW)).toBe(true);
+          const message = { number, record: `message ${number}` };
+          expect(await store.putMessage(connectionId, message, 100 * number, NOW)).toBe(true);
         }
-        await store.putMessage(other.connectionId, { number: 3, record: "another's" }, NOW);
+        await store.putMessage(other.connectionId, { number: 3, record: "another's" }, 9, NOW);
         expect(await store.queued(connectionId, 1)).toStrictEqual(
           [2, 9, 10].map((number) => ({ number, record: `message ${number}` })),
         );
@@ -1305,11 +2010,23 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         expect((await store.queued(connectionId, 0)).map(({ number }) => number)).toEqual([1, 2, 10]);
       });
 
+      it("keeps after which handshake an answer was asked for, and any text", async () => {
+        const { connectionId } = await connectStateful();
+        const messages = [
+          { number: 1, record: "answer", handshakes: 1 },
+          { number: 2, record: "news" },
+          { number: 3, record: "answer", handshakes: 7 },
+          ...HOSTILE_NAMES.map((record, index) => ({ number: 4 + index, record })),
+        ];
+        for (const message of messages) await store.putMessage(connectionId, message, 5, NOW);
+        expect(await store.queued(connectionId, 0)).toStrictEqual(messages);
+      });
+
       it("keeps more than fits a page", async () => {
         const { connectionId } = await connectResumable();
         const record = "x".repeat(120_000);
         const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
-        await Promise.all(numbers.map((number) => store.putMessage(connectionId, { number, record }, NOW)));
+        await Promise.all(numbers.map((number) => store.putMessage(connectionId, { number, record }, 5, NOW)));
         const messages = await store.queued(connectionId, 0);
         expect(messages.map(({ number }) => number)).toEqual(numbers);
         expect(messages.every((message) => message.record === record)).toBe(true);
@@ -1317,8 +2034,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
 
       it("refuses a message over a hole that was filled", async () => {
         const { connectionId } = await connectResumable();
-        expect(await store.putMessage(connectionId, { number: 1, record: undefined }, NOW)).toBe(true);
-        expect(await store.putMessage(connectionId, { number: 1, record: "late" }, NOW)).toBe(false);
+        expect(await store.putMessage(connectionId, { number: 1, record: undefined }, 0, NOW)).toBe(true);
+        expect(await store.putMessage(connectionId, { number: 1, record: "late" }, 10, NOW)).toBe(false);
         expect(await store.queued(connectionId, 0)).toStrictEqual([{ number: 1, record: undefined }]);
       });
 
@@ -1326,8 +2043,8 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const { connectionId } = await connectResumable();
         for (let number = 1; number <= 20; number++) {
           const won = await Promise.all([
-            store.putMessage(connectionId, { number, record: undefined }, NOW),
-            store.putMessage(connectionId, { number, record: "message" }, NOW),
+            store.putMessage(connectionId, { number, record: undefined }, 0, NOW),
+            store.putMessage(connectionId, { number, record: "message" }, 10, NOW),
           ]);
           expect(won.filter(Boolean)).toHaveLength(1);
           const [message] = await store.queued(connectionId, number - 1);
@@ -1339,75 +2056,126 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         const { connectionId } = await connectResumable();
         await next(connectionId, "first");
         await next(connectionId, "second");
-        expect(await store.finishFlush(connectionId, "first", 1)).toBe(false);
-        expect(await store.finishFlush(connectionId, "second", 2)).toBe(false);
-        expect((await store.connection(connectionId))?.outbox.flusher).toBe("first");
-        expect(await store.finishFlush(connectionId, "first", 2)).toBe(true);
-        expect((await store.connection(connectionId))?.outbox).toStrictEqual({ ...EMPTY, last: 2, sent: 2 });
+        const before = await store.connection(connectionId);
+        expect(await store.finishFlush(connectionId, "first", 1, LIMIT)).toBe(false);
+        expect(await store.finishFlush(connectionId, "second", 2, LIMIT)).toBe(false);
+        expect(await store.connection(connectionId)).toStrictEqual(before);
+        expect(await store.finishFlush(connectionId, "first", 2, LIMIT)).toBe(true);
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual({
+          ...EMPTY,
+          last: 2,
+          sent: 2,
+          acknowledged: 2,
+          bytes: 20,
+        });
       });
 
-      it("has no message that nobody posts: a number is seen by the flusher, or makes one", async () => {
-        const { connectionId } = await connectResumable();
-        for (let number = 1; number <= 20; number++) {
-          const flusher = `flusher ${number}`;
-          const head = await store.connection(connectionId);
-          await next(connectionId, flusher);
-          const known = head?.outbox.last ?? 0;
-          const [finished, late] = await Promise.all([
-            store.finishFlush(connectionId, flusher, known + 1),
-            next(connectionId, "late"),
-          ]);
-          const outbox = typeof late === "object" ? late.outbox : undefined;
-          expect(outbox?.flusher).toBe(finished ? "late" : flusher);
-          expect(await store.finishFlush(connectionId, outbox?.flusher ?? "", outbox?.last ?? 0)).toBe(true);
-        }
-      });
+      it.each([undefined, LIMIT])(
+        "has no message that nobody posts: a number is seen by the flusher, or makes one (limit %s)",
+        async (limit) => {
+          const { connectionId } = await connectResumable();
+          for (let number = 1; number <= 20; number++) {
+            const flusher = `flusher ${number}`;
+            const head = await store.connection(connectionId);
+            await next(connectionId, flusher);
+            const known = head?.outbox.last ?? 0;
+            const [finished, late] = await Promise.all([
+              store.finishFlush(connectionId, flusher, known + 1, limit),
+              next(connectionId, "late"),
+            ]);
+            const outbox = typeof late === "object" ? late.outbox : undefined;
+            expect(outbox?.flusher).toBe(finished ? "late" : flusher);
+            expect(await store.finishFlush(connectionId, outbox?.flusher ?? "", outbox?.last ?? 0, limit)).toBe(true);
+          }
+        },
+      );
 
-      it("can be finished when nothing was ever sent", async () => {
+      it.each([undefined, LIMIT])("can be finished when nothing was ever sent (limit %s)", async (limit) => {
         const { connectionId, transportId } = await connectResumable();
-        await store.startFlush(connectionId, transportId, "flusher", undefined, NOW);
-        expect(await store.finishFlush(connectionId, "flusher", 1)).toBe(false);
-        expect(await store.finishFlush(connectionId, "flusher", 0)).toBe(true);
+        await store.startFlush(connectionId, transportId, flushBy("flusher", undefined));
+        expect(await store.finishFlush(connectionId, "flusher", 1, limit)).toBe(false);
+        expect(await store.finishFlush(connectionId, "flusher", 0, limit)).toBe(true);
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual(EMPTY);
+        await next(connectionId, "first", LIMIT - 1);
+        expect(await next(connectionId, "first", 1)).toMatchObject({ outbox: { last: 2 } });
+        expect(await next(connectionId, "first", 1)).toBe("full");
       });
 
       it("has one of 50 flushers in place of the one that was seen, and only for the transport it has", async () => {
         const { connectionId, transportId } = await connectResumable();
         await next(connectionId, "dead");
-        expect(await store.startFlush(connectionId, "another", "late", "dead", NOW)).toBeUndefined();
-        expect(await store.startFlush(connectionId, transportId, "late", undefined, NOW)).toBeUndefined();
-        expect(await store.startFlush(connectionId, transportId, "late", "unseen", NOW)).toBeUndefined();
+        const before = await store.connection(connectionId);
+        expect(await store.startFlush(connectionId, "another", flushBy("late", "dead", NOW, 9))).toBeUndefined();
+        expect(await store.startFlush(connectionId, transportId, flushBy("late", undefined, NOW, 9))).toBeUndefined();
+        expect(await store.startFlush(connectionId, transportId, flushBy("late", "unseen", NOW, 9))).toBeUndefined();
+        expect(await store.connection(connectionId)).toStrictEqual(before);
         const heads = await Promise.all(
           Array.from({ length: 50 }, (_, index) =>
-            store.startFlush(connectionId, transportId, `flusher ${index}`, "dead", NOW + 1),
+            store.startFlush(connectionId, transportId, flushBy(`flusher ${index}`, "dead", NOW + 1, 3)),
           ),
         );
         const [winner, ...others] = heads.filter((head) => head !== undefined);
         expect(others).toEqual([]);
-        expect(winner?.outbox.flushingSince).toBe(NOW + 1);
-        expect((await store.connection(connectionId))?.outbox).toStrictEqual(winner?.outbox);
+        expect(winner).toMatchObject({ handshakes: 3, outbox: { last: 1, sent: 0, flushingSince: NOW + 1 } });
+        expect(await store.connection(connectionId)).toStrictEqual(winner);
       });
 
-      it("is stopped by its flusher alone, and forgets nothing then", async () => {
+      it("has one flusher when it starts twice, as by a retry of the SDK", async () => {
+        const { connectionId, transportId } = await connectResumable();
+        await next(connectionId, "dead");
+        const started = await store.startFlush(connectionId, transportId, flushBy("flusher", "dead", NOW + 1, 2));
+        expect(started).toBeDefined();
+        expect(await store.startFlush(connectionId, transportId, flushBy("flusher", "dead", NOW + 1, 2))).toStrictEqual(
+          started,
+        );
+      });
+
+      it("is left by its flusher alone, to whom it says, and forgets nothing then", async () => {
         const { connectionId } = await connectResumable();
-        await next(connectionId, "first");
-        await store.putMessage(connectionId, { number: 1, record: "message" }, NOW);
-        await store.stopFlush(connectionId, "another");
-        expect((await store.connection(connectionId))?.outbox.flusher).toBe("first");
-        await store.stopFlush(connectionId, "first");
-        expect((await store.connection(connectionId))?.outbox).toStrictEqual({ ...EMPTY, last: 1 });
-        expect(await store.queued(connectionId, 0)).toHaveLength(1);
-        expect(await next(connectionId, "second")).toMatchObject({ outbox: { last: 2, sent: 0, flusher: "second" } });
+        for (let number = 1; number <= 3; number++) await numberAndPut(connectionId, "first", 10);
+        const before = await store.connection(connectionId);
+        await store.leaveFlush(connectionId, "another", 2, "next");
+        expect(await store.connection(connectionId)).toStrictEqual(before);
+        await store.leaveFlush(connectionId, "first", 2, "next");
+        expect((await store.connection(connectionId))?.outbox).toStrictEqual({
+          ...before?.outbox,
+          sent: 2,
+          flusher: "next",
+        });
+        expect(await store.queued(connectionId, 0)).toHaveLength(3);
+        expect(await next(connectionId, "second")).toMatchObject({ outbox: { last: 4, sent: 2, flusher: "next" } });
+        await store.leaveFlush(connectionId, "first", 1, "first");
+        expect((await store.connection(connectionId))?.outbox).toMatchObject({ sent: 2, flusher: "next" });
+        // What was posted may turn out to be lost.
+        await store.leaveFlush(connectionId, "next", 1, "third");
+        expect((await store.connection(connectionId))?.outbox).toMatchObject({ sent: 1, flusher: "third" });
+      });
+
+      it("is finished or left, by one of two", async () => {
+        const { connectionId } = await connectResumable();
+        for (let number = 1; number <= 20; number++) {
+          await next(connectionId, "flusher");
+          const [finished] = await Promise.all([
+            store.finishFlush(connectionId, "flusher", number, LIMIT),
+            store.leaveFlush(connectionId, "flusher", number - 1, "left"),
+          ]);
+          const head = (await store.connection(connectionId))?.outbox;
+          expect(head).toMatchObject(finished ? { sent: number } : { sent: number - 1, flusher: "left" });
+          expect(head?.flusher === undefined).toBe(finished);
+          if (!finished) expect(await store.finishFlush(connectionId, "left", number, LIMIT)).toBe(true);
+        }
       });
 
       it("waits for the handshake of a transport that takes over", async () => {
         const connection = await connectResumable();
-        const { connectionId } = connection;
+        const { connectionId, transportId } = connection;
         await next(connectionId, "first");
         await takeOver(connection);
-        expect(await store.finishFlush(connectionId, "first", 1)).toBe(false);
-        await store.stopFlush(connectionId, "first");
-        expect(await next(connectionId, "second")).toMatchObject({ outbox: { last: 2, flusher: id("next") } });
-        expect(await store.startFlush(connectionId, id("next"), "new", id("next"), NOW)).toMatchObject({
+        expect(await store.finishFlush(connectionId, "first", 1, LIMIT)).toBe(false);
+        await store.leaveFlush(connectionId, "first", 1, "left");
+        expect(await store.startFlush(connectionId, transportId, flushBy("old", id("next")))).toBeUndefined();
+        expect(await next(connectionId, "second")).toMatchObject({ outbox: { last: 2, sent: 0, flusher: id("next") } });
+        expect(await store.startFlush(connectionId, id("next"), flushBy("new", id("next")))).toMatchObject({
           outbox: { last: 2, sent: 0, flusher: "new" },
         });
       });
@@ -1415,14 +2183,129 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       it("goes with the connection", async () => {
         const before = (await opened.rows()).length;
         const connection = await connectResumable();
-        for (let number = 1; number <= 3; number++) {
-          await next(connection.connectionId, "sender");
-          await store.putMessage(connection.connectionId, { number, record: "message" }, NOW);
-        }
+        for (let number = 1; number <= 3; number++) await numberAndPut(connection.connectionId, "sender", 10);
         await end(connection);
         expect(await opened.rows()).toHaveLength(before + 1);
         expect(await store.queued(connection.connectionId, 0)).toEqual([]);
-        expect(await store.finishFlush(connection.connectionId, "sender", 2)).toBe(false);
+        expect(await store.finishFlush(connection.connectionId, "sender", 2, LIMIT)).toBe(false);
+      });
+
+      it.each([
+        ["without a key", {}],
+        ["with one", { resumeKey: "key" }],
+      ])("goes with the connection of a stateful client %s, but for what it has acknowledged", async (_title, key) => {
+        const before = (await opened.rows()).length;
+        const connection = await connectStateful(key);
+        for (let number = 1; number <= 12; number++) await numberAndPut(connection.connectionId, "sender", 10);
+        await store.acknowledge(connection.connectionId, connection.transportId, 9, LIMIT);
+        await end(connection);
+        // Time to live takes them, for nothing.
+        expect((await store.queued(connection.connectionId, 0)).map(({ number }) => number)).toEqual(
+          Array.from({ length: 9 }, (_, index) => index + 1),
+        );
+        expect(await opened.rows()).toHaveLength(before + 10);
+      });
+    });
+
+    describe("acknowledge", () => {
+      const LIMIT = 100;
+      /** A stateful client that was sent messages of so many bytes. */
+      async function sent(...sizes: readonly number[]): Promise<NewConnection> {
+        const connection = await connectStateful();
+        for (const bytes of sizes) await numberAndPut(connection.connectionId, "flusher", bytes, LIMIT);
+        return connection;
+      }
+      const room = async ({ connectionId }: NewConnection, bytes: number) =>
+        (await store.nextNumber(connectionId, numberFor("flusher", { bytes, limit: LIMIT }))) !== "full";
+      const acknowledged = async ({ connectionId }: NewConnection) =>
+        (await store.connection(connectionId))?.outbox.acknowledged;
+
+      it("notes what the client has, and changes nothing else", async () => {
+        const connection = await sent(10, 20, 30);
+        const before = await store.connection(connection.connectionId);
+        await store.acknowledge(connection.connectionId, connection.transportId, 2, LIMIT);
+        expect(await store.connection(connection.connectionId)).toStrictEqual({
+          ...before,
+          outbox: { ...before?.outbox, acknowledged: 2 },
+        });
+        expect(await store.queued(connection.connectionId, 0)).toHaveLength(3);
+      });
+
+      it("never goes back, and never beyond what was sent", async () => {
+        const connection = await sent(10, 10, 10);
+        const { connectionId, transportId } = connection;
+        for (const [number, expected] of [
+          [4, 0],
+          [Number.MAX_SAFE_INTEGER, 0],
+          [0, 0],
+          [2, 2],
+          [2, 2],
+          [1, 2],
+          [0, 2],
+          [-1, 2],
+          [4, 2],
+          [3, 3],
+        ] as const) {
+          await store.acknowledge(connectionId, transportId, number, LIMIT);
+          expect(await acknowledged(connection)).toBe(expected);
+        }
+      });
+
+      it("keeps the highest of 50 at once", async () => {
+        const connection = await sent(...Array.from({ length: 50 }, () => 1));
+        const numbers = Array.from({ length: 50 }, (_, index) => ((index * 7) % 50) + 1);
+        await Promise.all(
+          numbers.map((number) => store.acknowledge(connection.connectionId, connection.transportId, number, LIMIT)),
+        );
+        expect(await acknowledged(connection)).toBe(50);
+        // And the room that goes with it: 50 are sent, so there is room for 100 more.
+        expect(await room(connection, 99)).toBe(true);
+        expect(await room(connection, 1)).toBe(true);
+        expect(await room(connection, 1)).toBe(false);
+      });
+
+      it("is the present transport's alone", async () => {
+        const connection = await sent(10, 10);
+        const { connectionId, transportId } = connection;
+        await store.acknowledge(connectionId, "another", 1, LIMIT);
+        expect(await acknowledged(connection)).toBe(0);
+        await takeOver(connection);
+        await store.acknowledge(connectionId, transportId, 1, LIMIT);
+        expect(await acknowledged(connection)).toBe(0);
+        await store.acknowledge(connectionId, id("next"), 1, LIMIT);
+        expect(await acknowledged(connection)).toBe(1);
+      });
+
+      it("makes room for exactly as much as is known to have arrived", async () => {
+        const connection = await sent(40, 60);
+        const { connectionId, transportId } = connection;
+        expect(await room(connection, 1)).toBe(false);
+        await store.acknowledge(connectionId, transportId, 1, LIMIT);
+        // 60 are unacknowledged.
+        expect(await numberAndPut(connectionId, "flusher", 39, LIMIT)).toBe(3);
+        expect(await numberAndPut(connectionId, "flusher", 500, LIMIT)).toBe(4);
+        expect(await room(connection, 1)).toBe(false);
+        await store.acknowledge(connectionId, transportId, 3, LIMIT);
+        expect(await room(connection, 1)).toBe(false);
+        await store.acknowledge(connectionId, transportId, 4, LIMIT);
+        expect(await room(connection, 100)).toBe(true);
+        expect(await room(connection, 1)).toBe(false);
+      });
+
+      it("leaves the room as it is for a number that was passed over, or whose message is gone", async () => {
+        const connection = await sent(40, 59);
+        const { connectionId, transportId } = connection;
+        await store.acknowledge(connectionId, transportId, 1, LIMIT);
+        // Room up to 140. Number 3 is given out and never put.
+        await store.nextNumber(connectionId, numberFor("flusher", { bytes: 10, limit: LIMIT }));
+        await store.putMessage(connectionId, { number: 3, record: undefined }, 0, NOW);
+        await store.dropMessage(connectionId, 2);
+        await store.acknowledge(connectionId, transportId, 2, LIMIT);
+        await store.acknowledge(connectionId, transportId, 3, LIMIT);
+        expect(await acknowledged(connection)).toBe(3);
+        expect(await room(connection, 30)).toBe(true);
+        expect(await room(connection, 1)).toBe(true);
+        expect(await room(connection, 1)).toBe(false);
       });
     });
 
@@ -1441,6 +2324,9 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
           userIdentifier: id("ada"),
           ended: true,
           resumeKey: undefined,
+          stateful: false,
+          issuedAt: 0,
+          handshakes: 1,
           outbox: EMPTY,
         });
       });
@@ -1493,6 +2379,17 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       const verbs: readonly [string, (name: string) => Promise<unknown>, unknown][] = [
         ["touch", (name) => store.touch(name, NOW), undefined],
         ["take", (name) => store.take(name, NOW, turn), undefined],
+        ["touch that counts", (name) => store.touch(name, NOW, [receiptOf(1)]), undefined],
+        ["take that counts", (name) => store.take(name, NOW, turn, [receiptOf(1)]), undefined],
+        ["tally", (name) => store.tally(name, frozenOf(name), changeOf(frozenOf(name), { deadline: NOW })), undefined],
+        [
+          "tally that takes the turn and expects",
+          (name) => store.tally(name, frozenOf(name), changeOf(frozenOf(name), { turn, expected: ["a"] })),
+          undefined,
+        ],
+        ["trim", (name) => store.trim(name, trimOf(frozenOf(name), 0, 1)), undefined],
+        ["trim that forgets", (name) => store.trim(name, trimOf(frozenOf(name), 2)), undefined],
+        ["release and trim", (name) => store.release(name, "holder", 0, false, trimOf(frozenOf(name), 1)), false],
         ["count", (name) => store.count(name), undefined],
         ["steal", (name) => store.steal(name, turn, undefined), false],
         ["steal from somebody", (name) => store.steal(name, turn, turnOf("dead", 0)), false],
@@ -1525,17 +2422,28 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         ["freeze", (name) => store.freeze(name, "next", NOW), undefined],
         ["thaw", (name) => store.thaw(name, "next"), undefined],
         ["takeOver", (name) => store.takeOver(takeoverOf(frozenOf(name), `${name} next`)), false],
-        ["reopen", (name) => store.reopen(name), undefined],
+        ["reopen by a handshake", (name) => reopen(name, HANDSHAKE), undefined],
+        ["reopen by a Sequence", (name) => reopen(name, { expected: [] }), undefined],
+        ["reopen by a Sequence that repeats", (name) => reopen(name, { expected: ["a"] }), undefined],
         ["lose", (name) => store.lose(name, NOW), undefined],
         ["dropUnused", (name) => store.dropUnused(name), undefined],
         ["dropReplaced", (name) => store.dropReplaced(name), undefined],
         ["yieldTurn", (name) => store.yieldTurn(name, "holder"), undefined],
-        ["nextNumber", (name) => store.nextNumber(name, "flusher", NOW, 1, 10), undefined],
+        ["nextNumber", (name) => store.nextNumber(name, numberFor("flusher")), undefined],
+        [
+          "nextNumber for an answer",
+          (name) => store.nextNumber(name, numberFor("flusher", { handshakes: 1 })),
+          undefined,
+        ],
+        ["nextNumber without room", (name) => store.nextNumber(name, numberFor("flusher", { limit: 0 })), undefined],
+        ["acknowledge", (name) => store.acknowledge(name, name, 1, 10), undefined],
+        ["acknowledge of nothing", (name) => store.acknowledge(name, name, 0, 10), undefined],
         ["queued", (name) => store.queued(name, 0), []],
         ["dropMessage", (name) => store.dropMessage(name, 1), undefined],
-        ["startFlush", (name) => store.startFlush(name, name, "flusher", undefined, NOW), undefined],
-        ["finishFlush", (name) => store.finishFlush(name, "flusher", 0), false],
-        ["stopFlush", (name) => store.stopFlush(name, "flusher"), undefined],
+        ["startFlush", (name) => store.startFlush(name, name, flushBy("flusher", undefined, NOW)), undefined],
+        ["finishFlush", (name) => store.finishFlush(name, "flusher", 0, undefined), false],
+        ["finishFlush that makes room", (name) => store.finishFlush(name, "flusher", 0, 10), false],
+        ["leaveFlush", (name) => store.leaveFlush(name, "flusher", 0, "next"), undefined],
         ["markEnd", (name) => store.markEnd(name, LOST, 0), undefined],
         ["markLost", (name) => store.markLost(name), undefined],
         ["bury", (name) => store.bury(name, NOW), undefined],
@@ -1711,7 +2619,38 @@ function sessionOf({ userIdentifier }: { readonly userIdentifier?: string | unde
 }
 
 function frameOf({ transportId }: Pick<NewConnection, "transportId">, key = "1"): WaitingFrame {
-  return { key, text: "{}", receivedAt: NOW, transportId };
+  return { key, text: "{}", receivedAt: NOW, transportId, handshakes: 1, repeated: [] };
+}
+
+function printOf(index: number): string {
+  return `print${index}`;
+}
+
+function receiptOf(index: number): Receipt {
+  return { fingerprint: printOf(index), receivedAt: NOW + index, frame: `f${index}` };
+}
+
+/** The counts as they were seen, but for what changes. */
+function changeOf({ tally }: TransportState, changes: Partial<TallyChange> = {}): TallyChange {
+  const { received, recent, expected } = tally;
+  return { received, recent, expected, ...changes };
+}
+
+function trimOf({ tally }: TransportState, drop: number, acknowledged = 0): Trim {
+  return { seen: tally, acknowledged, drop };
+}
+
+function numberFor(flusher: string, changes: Partial<NumberRequest> = {}): NumberRequest {
+  return { flusher, now: NOW, bytes: 10, limit: 1_000, ...changes };
+}
+
+function flushBy(
+  flusher: string,
+  seen: string | undefined,
+  now = NOW,
+  handshakes = 1,
+): Parameters<Store["startFlush"]>[2] {
+  return { flusher, seen, now, handshakes };
 }
 
 /** An ended connection, all of whose names are one. */
@@ -1723,6 +2662,9 @@ function endedOf(name: string): ConnectionState {
     userIdentifier: name,
     ended: true,
     resumeKey: name,
+    stateful: true,
+    issuedAt: NOW,
+    handshakes: 1,
     outbox: EMPTY,
   };
 }
@@ -1745,12 +2687,17 @@ function frozenOf(name: string): TransportState {
     lost: false,
     resuming: false,
     next: `${name} next`,
+    stateful: false,
+    handshakes: 1,
+    tally: NOTHING_COUNTED,
+    base: 0,
+    replay: NO_REPLAY,
   };
 }
 
 function takeoverOf(from: TransportState, transportId: string): Takeover {
   const times = { deadline: NOW + 15_000, rotateAt: NOW + 6_600_000, now: NOW };
-  return { from, transportId, session: sessionOf({}), ...times };
+  return { from, transportId, session: sessionOf({}), stateful: false, issuedAt: 0, ...times };
 }
 
 /** All at once would be more sockets than an engine over HTTP takes. */

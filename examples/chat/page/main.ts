@@ -11,10 +11,15 @@ const leaveButton = element("leave", HTMLButtonElement);
 const log = element("log", HTMLElement);
 const sayForm = element("say", HTMLFormElement);
 
-const connection = new HubConnectionBuilder().withUrl("/chat").withAutomaticReconnect().build();
+// With a key of this page's own, the connection outlives its sockets: same id, same rooms.
+const connection = new HubConnectionBuilder()
+  .withUrl(`/chat?resume=${crypto.randomUUID()}`)
+  .withAutomaticReconnect()
+  .withStatefulReconnect()
+  .build();
 
-/** Where we are, and are to be again after a reconnect. */
-let joined: { readonly room: string; readonly name: string } | undefined;
+/** Where we are, and are to be again if the connection could not be kept. */
+let joined: { readonly room: string; readonly name: string; readonly connectionId: string | null } | undefined;
 
 // --- what the server says ------------------------------------------------------------------------------------------
 
@@ -45,11 +50,12 @@ async function start(): Promise<void> {
   await onConnected();
 }
 
-/** Groups belong to a connection, and this is a new one. */
+/** Groups belong to a connection, and this may be a new one: we were away for too long. */
 async function onConnected(): Promise<void> {
   showState("connected");
   showError();
-  if (joined !== undefined) await invoke("join", joined.room, joined.name);
+  if (joined === undefined || joined.connectionId === connection.connectionId) return;
+  if (await invoke("join", joined.room, joined.name)) joined = { ...joined, connectionId: connection.connectionId };
 }
 
 /** True if the server did it. If not, the user has read why. */
@@ -72,7 +78,7 @@ joinForm.addEventListener("submit", async (submit) => {
   const name = field(joinForm, "name").value.trim();
   log.replaceChildren();
   if (!(await invoke("join", room, name))) return;
-  joined = { room, name };
+  joined = { room, name, connectionId: connection.connectionId };
   showRoom();
   field(sayForm, "text").focus();
 });

@@ -17,6 +17,13 @@ function toJson(message: ServerMessage): string {
         : `{"type":3,"invocationId":${JSON.stringify(message.id)},"result":${resultToJson(message.result)}}`;
     case "ping":
       return '{"type":6}';
+    case "ack":
+      return JSON.stringify({ type: 8, sequenceId: message.sequenceId });
+    case "sequence":
+      return JSON.stringify({ type: 9, sequenceId: message.sequenceId });
+    case "filler":
+      // Clients ignore the completion of an invocation they do not know, and count it.
+      return '{"type":3,"invocationId":"-","result":null}';
     case "close":
       return JSON.stringify({
         type: 7,

@@ -1,0 +1,219 @@
+// What a stateful client sent, counted on both sides. Each message counts once, also when the client repeats it by its
+// next transport because the acknowledgement had not come. Functions finish in any order, and a transport may be taken
+// over while some of its frames are still on their way: so it is not the first ones that have arrived, but some, told
+// apart by their contents. Equal messages are interchangeable.
+//
+//   frame:     received + n, fingerprints noted                      (the write that every frame makes anyway)
+//   ack:       received − those so new that one before them may be missing still
+//   Sequence:  client repeats from k: received − k + 1 are known to come again → expected
+//   repeated:  expected? forget it there : count it
+
+import { type ClientMessage, type Dialect, isCounted } from "../protocol/index.ts";
+import type { Clock, Transports } from "./ports.ts";
+import type { Receipt, Store, Tally, TallyChange, TransportState, Trim, Turn } from "./store.ts";
+
+/** How much later than the frame behind it a frame's function may begin. Milliseconds. */
+const SETTLING = 3_000;
+/** A client that was silent for so long after its messages were acknowledged has read the acknowledgement. Milliseconds. */
+const IDLE = 30_000;
+/** Receipts that stay, and how many there may be before the older ones go. */
+const KEPT = 16;
+const KEPT_MOST = 24;
+
+interface Arriving {
+  readonly transportId: string;
+  readonly messageId: string;
+  readonly receivedAt: number;
+}
+
+interface Arrival {
+  readonly state: TransportState;
+  /** Places of messages that had come before. */
+  readonly repeated: readonly number[];
+}
+
+interface ArrivalPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+}
+
+/** How long a frame waits for its transport to be taken up: as long as that may take. Milliseconds. */
+const RESUME_TIME = 5_000;
+/** How long after that it may take until all such frames are counted. Milliseconds. */
+export const LATE_COUNTING = 8_000;
+const PAUSE = 50;
+
+/**
+ * A frame has come: moves the deadline, takes the turn if `toTurn` makes one, and counts the messages. While the client
+ * has not said which ones it repeats, only those are let through that do not count, and the one that may say it
+ * (`opens`). Undefined when the transport takes no frames any more.
+ */
+export async function arrive(
+  { store, clock }: ArrivalPorts,
+  arriving: Arriving,
+  messages: readonly ClientMessage[],
+  opens: boolean,
+  deadline: number,
+  toTurn?: (messages: readonly ClientMessage[]) => Turn,
+): Promise<Arrival | undefined> {
+  const { transportId } = arriving;
+  const receipts = messages.filter(isCounted).map((message) => toReceipt(message, arriving));
+  let tried: readonly number[] = [];
+  const atOnce = await (toTurn === undefined
+    ? store.touch(transportId, deadline, receipts)
+    : store.take(transportId, deadline, toTurn(messages), receipts));
+  if (atOnce !== undefined) return { state: atOnce, repeated: [] };
+  const giveUpAt = clock.now() + RESUME_TIME;
+  for (;;) {
+    const seen = await store.transport(transportId);
+    if (seen === undefined || seen.end !== undefined || seen.next !== undefined) return undefined;
+    // A write whose answer was lost, and which the SDK repeated, is refused for having been made.
+    const isCountedAlready = seen.tally.recent.some(({ frame }) => frame === receipts[0]?.frame);
+    if (isCountedAlready) return { state: seen, repeated: tried };
+    const waits = seen.resuming && !opens && (receipts.length > 0 || toTurn !== undefined);
+    if (waits) {
+      if (clock.now() >= giveUpAt) return undefined;
+      await clock.sleep(PAUSE);
+      continue;
+    }
+    const counted = seen.resuming ? { ...seen.tally, repeated: [] } : count(seen.tally, messages, arriving);
+    const { received, recent, expected, repeated } = counted;
+    const fresh = messages.filter((_, index) => !repeated.includes(index));
+    const turn = seen.resuming ? undefined : toTurn?.(fresh);
+    const change: TallyChange = {
+      received,
+      recent,
+      expected,
+      ...(!seen.lost && { deadline }),
+      ...(turn !== undefined && { turn }),
+    };
+    const state = await store.tally(transportId, seen, change);
+    if (state !== undefined) return { state, repeated };
+    tried = repeated;
+  }
+}
+
+function count(
+  tally: Tally,
+  messages: readonly ClientMessage[],
+  arriving: Arriving,
+): Pick<Tally, "received" | "recent" | "expected"> & { readonly repeated: readonly number[] } {
+  const expected = new Expected(tally.expected);
+  const recent = [...tally.recent];
+  const repeated: number[] = [];
+  let { received } = tally;
+  for (const [index, message] of messages.entries()) {
+    if (!isCounted(message)) continue;
+    const receipt = toReceipt(message, arriving);
+    recent.push(receipt);
+    if (expected.take(receipt.fingerprint)) repeated.push(index);
+    else received += 1;
+  }
+  return { received, recent, expected: expected.list(), repeated };
+}
+
+/** What a client that repeats from number `sequenceId` on is about to repeat; undefined when it can not have sent that. */
+export function expectFrom(tally: Tally, sequenceId: number): readonly string[] | undefined {
+  if (!Number.isSafeInteger(sequenceId) || sequenceId < 1 || sequenceId > tally.received + 1) return undefined;
+  const size = tally.received - sequenceId + 1;
+  if (size === 0) return [];
+  const recent = [...tally.recent].sort((one, other) => one.receivedAt - other.receivedAt);
+  const known = [...recent.map(({ fingerprint }) => fingerprint), ...new Expected(tally.expected).known()].slice(-size);
+  return new Expected(known, size - known.length).list();
+}
+
+interface AckPorts extends ArrivalPorts {
+  readonly transports: Transports;
+  readonly dialect: Dialect;
+}
+
+/** Tells the client what has arrived, if it does not know yet. */
+export async function acknowledge(ports: AckPorts, state: TransportState): Promise<void> {
+  const { store, transports, clock } = ports;
+  const trim = trimOf(state, clock.now());
+  if (trim === undefined) return;
+  const record = ackOf(ports, state, trim);
+  await Promise.all([
+    store.trim(state.transportId, trim),
+    record !== undefined && transports.post(state.transportId, record),
+  ]);
+}
+
+/** The same once the frame is so old that none before it can be missing. */
+export async function acknowledgeSettled(
+  ports: AckPorts,
+  { transportId, receivedAt }: Pick<Arriving, "transportId" | "receivedAt">,
+): Promise<void> {
+  await ports.clock.sleep(receivedAt + SETTLING - ports.clock.now());
+  const state = await ports.store.transport(transportId);
+  if (state?.next !== undefined) return acknowledgeSettled(ports, { transportId: state.next, receivedAt });
+  if (state !== undefined && state.end === undefined) await acknowledge(ports, state);
+}
+
+/** The acknowledgement to write, when a trim has one. */
+export function ackOf({ dialect }: AckPorts, { stateful, tally }: TransportState, trim: Trim): string | undefined {
+  if (!stateful || trim.acknowledged === tally.acknowledged) return undefined;
+  return dialect.encode({ kind: "ack", sequenceId: trim.acknowledged });
+}
+
+/** What there is to acknowledge or to forget. Undefined when there is nothing. */
+export function trimOf({ stateful, resuming, phase, tally }: TransportState, now: number): Trim | undefined {
+  const { recent } = tally;
+  if (phase !== "open" || resuming) return undefined;
+  if (!stateful) {
+    return recent.length === 0 ? undefined : { seen: tally, acknowledged: 0, drop: recent.length };
+  }
+  const fresh = recent.findIndex(({ receivedAt }) => receivedAt > now - SETTLING);
+  const settled = fresh < 0 ? recent.length : fresh;
+  const acknowledged = Math.max(tally.acknowledged, acknowledgeable(tally, now));
+  const isIdle = tally.acknowledged === tally.received && recent.every(({ receivedAt }) => receivedAt < now - IDLE);
+  const excess = recent.length > KEPT_MOST ? Math.min(recent.length - KEPT, settled) : 0;
+  const drop = isIdle ? recent.length : excess;
+  return acknowledged === tally.acknowledged && drop === 0 ? undefined : { seen: tally, acknowledged, drop };
+}
+
+/** While some are to be repeated still, nobody knows which ones the count would say. */
+function acknowledgeable({ received, recent, expected, quietUntil }: Tally, now: number): number {
+  if (expected.length > 0 || now < quietUntil) return 0;
+  return received - recent.filter(({ receivedAt }) => receivedAt > now - SETTLING).length;
+}
+
+function toReceipt(message: ClientMessage, { receivedAt, messageId }: Arriving): Receipt {
+  return { fingerprint: fingerprint(JSON.stringify(message)), receivedAt, frame: fingerprint(messageId) };
+}
+
+/** FNV-1a, 32 bits. */
+function fingerprint(text: string): string {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  return (value >>> 0).toString(36);
+}
+
+/** Fingerprints, and how many more there are whose fingerprints are forgotten: `["*3", "1x2y", …]`. */
+class Expected {
+  readonly #known: string[];
+  #unknown: number;
+
+  constructor(list: readonly string[], unknown = 0) {
+    const [first] = list;
+    const isNumber = first?.startsWith("*") === true;
+    this.#known = isNumber ? list.slice(1) : [...list];
+    this.#unknown = unknown + (isNumber ? Number(first.slice(1)) : 0);
+  }
+
+  take(wanted: string): boolean {
+    const index = this.#known.indexOf(wanted);
+    if (index >= 0) this.#known.splice(index, 1);
+    else if (this.#unknown > 0) this.#unknown -= 1;
+    else return false;
+    return true;
+  }
+
+  known(): readonly string[] {
+    return this.#known;
+  }
+
+  list(): readonly string[] {
+    return this.#unknown === 0 ? this.#known : [`*${this.#unknown}`, ...this.#known];
+  }
+}
