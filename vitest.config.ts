@@ -11,6 +11,7 @@ export default defineConfig({
       { find: "signalr-lambda/aws", replacement: source("./lambdas/functions.ts") },
       { find: "signalr-lambda/local", replacement: source("./lambdas/local-server.ts") },
       { find: "signalr-lambda/protocol", replacement: source("./lambdas/protocol/index.ts") },
+      { find: "signalr-lambda/client", replacement: source("./lambdas/client/index.ts") },
       { find: "signalr-lambda/cdk", replacement: source("./infra/index.ts") },
     ],
   },

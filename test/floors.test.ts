@@ -42,6 +42,11 @@ describe("the floors", () => {
     ["lambdas/protocol/x.ts", "../hub/index.ts"],
     ["lambdas/protocol/core/x.ts", "../../hub/index.ts"],
     ["lambdas/apigateway/x.ts", "../hub/index.ts"],
+    ["lambdas/client/x.ts", "@microsoft/signalr"],
+    ["lambdas/client/x.ts", "node:timers"],
+    ["lambdas/client/x.ts", "../protocol/index.ts"],
+    ["lambdas/x.ts", "./client/index.ts"],
+    ["lambdas/local/x.ts", "../client/index.ts"],
     ["lambdas/hub/x.ts", "node:crypto"],
     ["lambdas/hub/x.ts", "@aws-sdk/client-dynamodb"],
     ["lambdas/hub/x.ts", "../aws/index.ts"],
@@ -58,6 +63,8 @@ describe("the floors", () => {
 
   it.each([
     ["lambdas/protocol/core/x.ts", "../messages.ts"],
+    ["lambdas/client/x.ts", "./timers.ts"],
+    ["lambdas/x.ts", "./local/index.ts"],
     ["lambdas/hub/x.ts", "../protocol/index.ts"],
     ["lambdas/hub/x.ts", "./store.ts"],
     ["lambdas/aws/x.ts", "../hub/index.ts"],

@@ -1,4 +1,4 @@
-// What the README shows, compiled; and its service, with its client.
+// What the README and the page about clients show, compiled; and the README's service, with its client.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -20,8 +20,8 @@ beforeAll(async () => {
   // Inside the repository, so that the blocks find the packages they import.
   await mkdir(join(ROOT, "node_modules/.cache"), { recursive: true });
   directory = await mkdtemp(join(ROOT, "node_modules/.cache/readme-"));
-  const readme = await readFile(join(ROOT, "README.md"), "utf8");
-  blocks = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+  const pages = await Promise.all(["README.md", "docs/client.md"].map((page) => readFile(join(ROOT, page), "utf8")));
+  blocks = [...pages.join("").matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
   // The block with a name is the file of that name, which others import.
   await Promise.all(
     blocks.map((code, index) =>
