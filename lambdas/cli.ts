@@ -11,6 +11,8 @@ Serves the service that FILE exports as default, and reloads it on change withou
   --port N      where to listen (8080; 0 takes any free port)
   --host NAME   on which address (127.0.0.1)
   --data-dir D  keep connections on disk, so that they survive a restart
+  --isolate     run each function in threads of its own, one event at a time, as
+                Lambda does: variables of the file are not shared
   --pages D     serve the files of a directory to browsers; TypeScript is compiled
 `;
 
@@ -22,6 +24,7 @@ function parse(args: readonly string[]) {
       port: { type: "string", default: "8080" },
       host: { type: "string" },
       "data-dir": { type: "string" },
+      isolate: { type: "boolean", default: false },
       pages: { type: "string" },
       help: { type: "boolean", short: "h" },
     },
@@ -41,6 +44,7 @@ async function main(args: readonly string[]): Promise<void> {
   }
   const server = await dev(file, {
     port,
+    isolate: values.isolate,
     ...(values.host !== undefined && { host: values.host }),
     ...(values["data-dir"] !== undefined && { dataDir: values["data-dir"] }),
     ...(values.pages !== undefined && { pages: values.pages }),

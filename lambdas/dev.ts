@@ -1,28 +1,38 @@
 // The development server: a service file behind the local gateway, swapped on every change.
 
-import type { Service } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
 import { type ServiceFileError, watchServiceFile } from "./local/index.ts";
-import { type LocalServer, type LocalServerOptions, startLocalServer } from "./local-server.ts";
+import { type ServiceSource, threadedFunctions } from "./local-functions.ts";
+import type { LocalServerOptions } from "./local-server.ts";
+import { type RunningServer, runServer } from "./run-server.ts";
 import { logUnhandledRejections } from "./unhandled-rejections.ts";
+
+export interface DevOptions extends LocalServerOptions {
+  /** Whether each function runs in threads of its own, one event at a time, as on Lambda. @default false */
+  readonly isolate?: boolean;
+}
 
 /**
  * Starts the server, then prints its URL and what it serves. A later change that does not load leaves the running
  * service as it is.
  *
- * @throws ServiceFileError if the file does not load now; what {@link startLocalServer} throws.
+ * @throws ServiceFileError if the file does not load now; what `startLocalServer` throws.
  */
-export async function dev(file: string, options: LocalServerOptions): Promise<{ close(): Promise<void> }> {
+export async function dev(
+  file: string,
+  { isolate = false, ...options }: DevOptions,
+): Promise<{ close(): Promise<void> }> {
   const log = options.log ?? jsonLog(console.error, "info");
   logUnhandledRejections(log);
-  let server: LocalServer | undefined;
-  let first: Service | ServiceFileError | undefined;
+  let server: RunningServer | undefined;
+  let first: ServiceSource | ServiceFileError | undefined;
   const watching = await watchServiceFile(
     file,
-    (service) => {
-      first ??= service;
+    (service, code) => {
+      const source = { service, bundle: { file, code } };
+      first ??= source;
       if (server === undefined) return;
-      server.replaceService(service);
+      server.replace(source);
       console.log(`Reloaded ${file}.`);
     },
     (error) => {
@@ -32,13 +42,13 @@ export async function dev(file: string, options: LocalServerOptions): Promise<{ 
   );
   try {
     if (first === undefined || first instanceof Error) throw first;
-    server = await startLocalServer(first, { ...options, log });
+    server = await runServer(first, { ...options, log }, isolate ? threadedFunctions : undefined);
   } catch (error) {
     await watching.close();
     throw error;
   }
   console.log(server.url);
-  for (const { path } of first.hubs.values()) console.log(`  hub ${server.url}/${path}`);
+  for (const { path } of first.service.hubs.values()) console.log(`  hub ${server.url}/${path}`);
   console.log(`Watching ${file}. Stop with Ctrl+C.`);
 
   const running = server;

@@ -7,11 +7,13 @@ import {
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
 import { tableDefinition } from "./aws/index.ts";
-import { openEmbeddedDynamoDB } from "./local/index.ts";
+import { openEmbeddedDynamoDB, type SdkRequestHandler } from "./local/index.ts";
 
 export interface LocalDatabase {
   readonly client: DynamoDBClient;
   readonly tableName: string;
+  /** Of the engine in this process; undefined when it is another. */
+  readonly requestHandler: SdkRequestHandler | undefined;
   close(): Promise<void>;
 }
 
@@ -27,12 +29,13 @@ export async function openLocalDatabase(dataDir: string | undefined): Promise<Lo
   return { ...database, tableName: TABLE };
 }
 
-type Opened = Pick<LocalDatabase, "client" | "close">;
+type Opened = Omit<LocalDatabase, "tableName">;
 
 async function openEmbedded(dataDir: string | undefined): Promise<Opened> {
   const embedded = await openEmbeddedDynamoDB(dataDir === undefined ? {} : { dataDir });
   return {
     client: new DynamoDBClient({ ...UNUSED, requestHandler: embedded.requestHandler }),
+    requestHandler: embedded.requestHandler,
     close: () => embedded.close(),
   };
 }
@@ -40,7 +43,7 @@ async function openEmbedded(dataDir: string | undefined): Promise<Opened> {
 /** Region and credentials come from where the SDK always finds them. */
 function openOther(): Opened {
   const client = new DynamoDBClient({});
-  return { client, close: async () => client.destroy() };
+  return { client, requestHandler: undefined, close: async () => client.destroy() };
 }
 
 async function createTable(client: DynamoDBClient): Promise<void> {

@@ -1,62 +1,172 @@
-// The five functions of a local server: what functions.ts wires for Lambda, with a service that can be swapped.
+// The five functions of a local server, with a service that can be swapped: in this process, or each in threads of its
+// own.
 
+import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
+import type { FunctionContext } from "./apigateway/index.ts";
+import { connectionTokens } from "./auth/index.ts";
+import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
 import { authenticatorOf, checkService } from "./functions.ts";
 import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
-import type { ConnectionTokens, ServerPorts, Service } from "./hub/index.ts";
-import type { Functions } from "./local/index.ts";
+import type { Clock, Log, Service, Store } from "./hub/index.ts";
+import type { IsolatedFunctionData } from "./isolated-function.ts";
+import {
+  type Functions,
+  isolatedFunctions,
+  type SdkRequestHandler,
+  type ServiceBundle,
+  STAGE_PATH,
+} from "./local/index.ts";
+import { type LocalDatabase, UNUSED } from "./local-database.ts";
 import { core } from "./protocol/index.ts";
 import { systemRandom } from "./system.ts";
 
-export type LocalPorts = Pick<ServerPorts, "store" | "transports" | "clock" | "log"> & {
-  readonly tokens: ConnectionTokens;
-};
+/** What functions of a local server reach the world by. */
+export interface LocalMeans {
+  readonly database: Pick<LocalDatabase, "client" | "tableName" | "requestHandler">;
+  /** Of clients of `@connections`. */
+  readonly connections: SdkRequestHandler;
+  readonly tokenSecret: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A service, and the file it came from if there is one. */
+export interface ServiceSource {
+  readonly service: Service;
+  /** What threads load the service from. */
+  readonly bundle?: ServiceBundle;
+}
 
 export interface LocalFunctions {
   /** Always the same object, so that a gateway finds its members replaced. */
   readonly functions: Functions;
-  /** The paths that are hubs now. */
-  hubPaths(): readonly string[];
   /** @throws ConfigurationError for anything that `defineService` did not return. */
-  replaceService(service: Service): void;
+  replace(source: ServiceSource): void;
   /** Resolves when every sweep has come to its end: a gateway waits for all but those. */
   swept(): Promise<void>;
+  /** Ends what runs still. */
+  end(): Promise<void>;
 }
 
-export function localFunctions(service: Service, ports: LocalPorts): LocalFunctions {
-  const sweeps = new Set<Promise<void>>();
-  let current = service;
-  let startSweep: () => Promise<void>;
-  const functions = functionsOf(service);
+/** The handlers of a service. */
+export function handlersOf(service: Service, means: Omit<LocalMeans, "database">, store: Store) {
+  const { clock, log, tokenSecret } = means;
+  const all = {
+    service,
+    authenticate: authenticatorOf(service, clock, log),
+    store,
+    transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),
+    tokens: connectionTokens(tokenSecret),
+    dialect: core,
+    random: systemRandom,
+    clock,
+    log,
+  };
+  return {
+    connect: connectHandler(all),
+    message: messageHandler(all),
+    disconnect: disconnectHandler(all),
+    negotiate: negotiateHandler(all),
+    sweep: sweepHandler(all),
+  };
+}
 
-  function functionsOf(next: Service): Functions {
-    const authenticate = authenticatorOf(next, ports.clock, ports.log);
-    const all = { ...ports, service: next, authenticate, dialect: core, random: systemRandom };
-    const sweep = sweepHandler(all);
-    startSweep = () => {
-      const run = sweep().finally(() => sweeps.delete(run));
-      sweeps.add(run);
-      return run;
-    };
+/** Posts to the gateway, which needs no address for that. */
+function managementClient(requestHandler: SdkRequestHandler): ApiGatewayManagementApiClient {
+  const endpoint = `http://localhost${STAGE_PATH}`;
+  return new ApiGatewayManagementApiClient({ ...UNUSED, endpoint, requestHandler, maxAttempts: 1 });
+}
+
+/** Where functions run: made by a server, once it knows what they reach the world by. */
+export type FunctionRoom = (source: ServiceSource, means: LocalMeans) => LocalFunctions;
+
+/** Functions that share this process with the gateway, and what `build` makes of a service with each other. */
+export function sharedFunctions(
+  build: (service: Service, means: LocalMeans) => Functions = (service, means) =>
+    handlersOf(service, means, dynamoDBStore(means.database.client, means.database.tableName)),
+): FunctionRoom {
+  return ({ service }, means) => {
+    const sweeps = new Sweeps(means.log);
+    const functionsOf = (next: Service): Functions => sweeps.trackedBy(build(checkService(next), means));
+    const functions = functionsOf(service);
     return {
-      connect: connectHandler(all),
-      message: messageHandler(all),
-      disconnect: disconnectHandler(all),
-      negotiate: negotiateHandler(all),
-      sweep: startSweep,
+      functions,
+      replace(next) {
+        Object.assign(functions, functionsOf(next.service));
+        sweeps.start(functions);
+      },
+      swept: () => sweeps.settled(),
+      end: async () => undefined,
+    };
+  };
+}
+
+/** Functions that share nothing: each event has a thread for itself, as on Lambda. */
+export const threadedFunctions: FunctionRoom = (source, { database, connections, tokenSecret, log }) => {
+  const dataOf = ({ bundle }: ServiceSource): IsolatedFunctionData => {
+    if (bundle === undefined) throw new TypeError("Threads load a service from its file, and there is none.");
+    const isEmbedded = database.requestHandler !== undefined;
+    return { bundle, tableName: database.tableName, isEmbedded, tokenSecret };
+  };
+  // Beside this file, and called as it is: built or not.
+  const entry = new URL(import.meta.url.replace(/local-functions(\.[jt]s)$/, "isolated-function$1"));
+  const services = { dynamodb: database.requestHandler ?? ELSEWHERE, connections };
+  const isolated = isolatedFunctions({ entry, data: dataOf(source), services, log });
+  const sweeps = new Sweeps(log);
+  const functions = sweeps.trackedBy(isolated.functions);
+  return {
+    functions,
+    replace(next) {
+      isolated.replace(dataOf(next));
+      sweeps.start(functions);
+    },
+    swept() {
+      isolated.stop();
+      return sweeps.settled();
+    },
+    end: () => isolated.end(),
+  };
+};
+
+/** Threads do not ask the gateway's for an engine that it does not have. */
+const ELSEWHERE = { handle: () => Promise.reject(new Error("There is no database in this process.")) };
+
+/** Milliseconds, as on Lambda. */
+const SWEEP_LIMIT = 180_000;
+
+/** The sweeps that run. */
+class Sweeps {
+  readonly #running = new Set<Promise<void>>();
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  trackedBy(functions: Functions): Functions {
+    return {
+      ...functions,
+      sweep: (event, context) => {
+        const run = functions.sweep(event, context).finally(() => this.#running.delete(run));
+        this.#running.add(run);
+        return run;
+      },
     };
   }
 
-  return {
-    functions,
-    hubPaths: () => [...current.hubs.keys()],
-    replaceService(next) {
-      current = checkService(next);
-      Object.assign(functions, functionsOf(current));
-      // The sweeper that runs knows the old service only; it goes home when a new one has begun.
-      startSweep().catch((error) => ports.log.error("The sweeper failed.", { error }));
-    },
-    async swept() {
-      await Promise.allSettled(sweeps);
-    },
-  };
+  /** After a deploy: the sweeper that runs knows the old service only, and goes home when a new one has begun. */
+  start(functions: Functions): void {
+    const endsAt = performance.now() + SWEEP_LIMIT;
+    const context: FunctionContext = {
+      awsRequestId: "deploy",
+      getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()),
+    };
+    functions
+      .sweep({ source: "aws.scheduler" }, context)
+      .catch((error) => this.#log.error("The sweeper failed.", { error }));
+  }
+
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
 }

@@ -1,19 +1,15 @@
 // The command line as a user has it: the built package, in a process of its own.
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-
-const CLI = fileURLToPath(new URL("../dist/lambdas/cli.js", import.meta.url));
+import { type RunningCli, runCli } from "./running-cli.ts";
 
 let directory: string;
-const running: ChildProcess[] = [];
+const running: RunningCli[] = [];
 const connections: HubConnection[] = [];
 
 beforeEach(async () => {
@@ -22,9 +18,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await Promise.all(connections.splice(0).map((connection) => connection.stop()));
-  for (const child of running.splice(0)) {
-    if (child.exitCode === null && child.kill()) await once(child, "exit");
-  }
+  for (const cli of running.splice(0)) await cli.end();
   await rm(directory, { recursive: true });
 });
 
@@ -41,26 +35,10 @@ const service = (greeting: string) => `
   export default defineService({ hubs: { chat } });
 `;
 
-function start(...args: string[]) {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  running.push(child);
-  const output = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    errors += text;
-  });
-  const errorText = async (pattern: RegExp): Promise<string> => {
-    while (!pattern.test(errors)) await once(child.stderr, "data");
-    return errors;
-  };
-  const line = async (pattern = /./): Promise<string> => {
-    for (;;) {
-      const { value, done } = await output.next();
-      if (done) throw new Error(`The server said no ${pattern}: ${errors}`);
-      if (pattern.test(value)) return value;
-    }
-  };
-  return { child, line, errorText };
+function start(...args: string[]): RunningCli {
+  const cli = runCli(args);
+  running.push(cli);
+  return cli;
 }
 
 async function failure(...args: string[]): Promise<{ code: number | null; errors: string }> {

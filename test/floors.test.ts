@@ -1,7 +1,7 @@
 // The house's rules, tried on code that breaks them: a rule that has fallen silent holds nothing.
 
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -81,6 +81,19 @@ describe("the floors", () => {
       expect(rules).toContain("lint/style/noRestrictedGlobals");
     },
   );
+});
+
+/** What is filled as it runs; a WeakMap only keeps what was derived from its keys. */
+it("find no memory in a module: two functions of a deployment share none", async () => {
+  const rooms = ["hub", "aws", "auth", "protocol"].map((room) => join(ROOT, "lambdas", room));
+  const listed = await Promise.all(rooms.map((room) => readdir(room, { recursive: true, withFileTypes: true })));
+  const files = listed.flat().filter((entry) => entry.isFile());
+  expect(files.length).toBeGreaterThan(40);
+  for (const { parentPath, name } of files) {
+    const text = await readFile(join(parentPath, name), "utf8");
+    const variables = text.match(/^(export )?(let |const \w+(: [^=]+)? = (new (Map|Set)(<.*>)?\(\)|\[\]|\{\})).*/gm);
+    expect(variables, name).toBeNull();
+  }
 });
 
 it("notices a promise that nobody waits for", async () => {

@@ -38,16 +38,21 @@ export function disconnectEvent(transportId: string, code: number, now: number):
 }
 
 /** Signed in as `user`, if one is given. */
-export function negotiateEvent(hub: string, user: string | undefined, now: number): HttpEvent {
+export function negotiateEvent(
+  hub: string,
+  query: Record<string, string>,
+  user: string | undefined,
+  now: number,
+): HttpEvent {
   const path = `/${hub}/negotiate`;
   const requestId = nextRequestId();
   return {
     version: "2.0",
     routeKey: "$default",
     rawPath: path,
-    rawQueryString: "negotiateVersion=1",
+    rawQueryString: new URLSearchParams(query).toString(),
     headers: user === undefined ? {} : { authorization: `Bearer ${user}` },
-    queryStringParameters: { negotiateVersion: "1" },
+    queryStringParameters: query,
     requestContext: {
       ...GATEWAY,
       accountId: "anonymous",

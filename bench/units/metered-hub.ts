@@ -2,7 +2,13 @@
 
 import { EventEmitter, once } from "node:events";
 import { defineHub, defineService } from "signalr-lambda";
-import { openSimulatedCloud, type SimulatedCloud, type SimulatedTransport } from "./simulated-cloud.ts";
+import {
+  type Client,
+  type Negotiated,
+  openSimulatedCloud,
+  type SimulatedCloud,
+  type SimulatedTransport,
+} from "./simulated-cloud.ts";
 
 const HUB = "chat";
 export const GROUP = "room-0123456789";
@@ -16,6 +22,14 @@ const chat = defineHub<{ receive(text: string): void }>()({
   methods: {
     echo: (_hub, text: string) => text,
     join: (hub, group: string) => hub.groups.add(group),
+    toClient: (hub, id: string, text: string) => hub.clients.client(id).receive(text),
+    /** One after the other. */
+    async inARow(hub, id: string, count: number) {
+      for (let index = 0; index < count; index++) await hub.clients.client(id).receive("hello");
+    },
+    async atOnce(hub, id: string, count: number) {
+      await Promise.all(Array.from({ length: count }, () => hub.clients.client(id).receive("hello")));
+    },
     toGroup: (hub, text: string) => hub.clients.group(GROUP).receive(text),
     toAll: (hub, text: string) => hub.clients.all.receive(text),
     async hold() {
@@ -30,19 +44,31 @@ export function openMeteredHub(): Promise<SimulatedCloud> {
   return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }));
 }
 
-export function negotiate(cloud: SimulatedCloud, user?: string): Promise<string> {
-  return cloud.negotiate(HUB, user);
+export function negotiate(cloud: SimulatedCloud, client: Client = {}): Promise<Negotiated> {
+  return cloud.negotiate(HUB, client);
 }
 
-/** From socket to connected. */
-export async function connect(cloud: SimulatedCloud, token: string, user?: string): Promise<SimulatedTransport> {
-  const client = await cloud.connect(HUB, token, user);
-  await client.send(record({ protocol: "json", version: 1 }));
-  return client;
+/** A socket that says nothing yet. */
+export function openSocket(cloud: SimulatedCloud, token: string, client: Client = {}): Promise<SimulatedTransport> {
+  return cloud.connect(HUB, token, client);
 }
 
-export async function openClient(cloud: SimulatedCloud, user?: string): Promise<SimulatedTransport> {
-  return connect(cloud, await negotiate(cloud, user), user);
+/** From socket to connected, also for a client that comes back with a key. */
+export async function connect(cloud: SimulatedCloud, token: string, client: Client = {}): Promise<SimulatedTransport> {
+  const transport = await openSocket(cloud, token, client);
+  await transport.send(handshake(client));
+  return transport;
+}
+
+export interface OpenClient extends SimulatedTransport, Negotiated {}
+
+export async function openClient(cloud: SimulatedCloud, client: Client = {}): Promise<OpenClient> {
+  const negotiated = await negotiate(cloud, client);
+  return { ...negotiated, ...(await connect(cloud, negotiated.connectionToken, client)) };
+}
+
+function handshake({ stateful }: Client): string {
+  return record({ protocol: "json", version: stateful ? 2 : 1 });
 }
 
 /** Sends a frame whose first invocation is of `hold`, and does something while that has the turn. */
@@ -62,7 +88,15 @@ export async function whileHeld(
 export const PING = record({ type: 6 });
 export const CLOSE = record({ type: 7 });
 
-export function invocation(target: string, ...args: readonly string[]): string {
+export function ack(sequenceId: number): string {
+  return record({ type: 8, sequenceId });
+}
+
+export function sequence(sequenceId: number): string {
+  return record({ type: 9, sequenceId });
+}
+
+export function invocation(target: string, ...args: readonly (string | number)[]): string {
   return record({ type: 1, invocationId: "1", target, arguments: args });
 }
 

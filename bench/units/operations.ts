@@ -1,7 +1,6 @@
-// What each operation of the budget takes. Not here: what does not exist yet (resume keys, stateful reconnect).
+// What each operation of the budget takes.
 
 import { forEachLimit } from "../../lambdas/hub/index.ts";
-import type { Bill } from "./meter.ts";
 import {
   CLOSE,
   connect,
@@ -14,22 +13,14 @@ import {
   USER,
   whileHeld,
 } from "./metered-hub.ts";
+import { beyond, LOST, NORMAL, type Operation } from "./operation.ts";
+import { measureResumableOperations } from "./resumable-operations.ts";
 import type { SimulatedCloud, SimulatedTransport } from "./simulated-cloud.ts";
-
-export interface Operation {
-  readonly name: string;
-  readonly measured: Bill;
-  /** The most it may take. What is left out has no budget. */
-  readonly budget: Partial<Bill>;
-}
 
 const CLIENTS: readonly { readonly who: string; readonly user?: string }[] = [
   { who: "anonymous" },
   { who: "with a user", user: USER },
 ];
-/** WebSocket close codes. */
-const NORMAL = 1000;
-const LOST = 1006;
 const CONNECTS_AT_ONCE = 16;
 
 /** @param crowds how many connections to send to and to sweep over, ascending. */
@@ -40,6 +31,7 @@ export async function measureOperations(crowds: readonly number[]): Promise<Oper
       ...(await openings(cloud)),
       ...(await frames(cloud)),
       ...(await endings(cloud)),
+      ...(await measureResumableOperations()),
       await sweep(cloud, 0),
       ...(await crowded(cloud, crowds)),
     ];
@@ -49,13 +41,13 @@ export async function measureOperations(crowds: readonly number[]): Promise<Oper
 }
 
 async function openings(cloud: SimulatedCloud): Promise<Operation[]> {
-  const { bill } = await cloud.meter.record(() => negotiate(cloud, USER));
+  const { bill } = await cloud.meter.record(() => negotiate(cloud, { user: USER }));
   const operations: Operation[] = [
     { name: "negotiate", measured: bill, budget: { writeUnits: 0, readUnits: 0, callsInSequence: 0 } },
   ];
   for (const { who, user } of CLIENTS) {
-    const token = await negotiate(cloud, user);
-    const { bill, result: client } = await cloud.meter.record(() => connect(cloud, token, user));
+    const { connectionToken } = await negotiate(cloud, { user });
+    const { bill, result: client } = await cloud.meter.record(() => connect(cloud, connectionToken, { user }));
     const budget = { writeUnits: user === undefined ? 6 : 7, readUnits: 2 };
     operations.push({ name: `connect to connected, ${who}`, measured: bill, budget });
     await client.disconnect(LOST);
@@ -110,7 +102,7 @@ async function endings(cloud: SimulatedCloud): Promise<Operation[]> {
 }
 
 async function openMember(cloud: SimulatedCloud, groups: number, user?: string): Promise<SimulatedTransport> {
-  const client = await openClient(cloud, user);
+  const client = await openClient(cloud, { user });
   for (let index = 0; index < groups; index++) await client.send(invocation("join", `${GROUP}-${index}`));
   return client;
 }
@@ -148,12 +140,4 @@ async function sweep(cloud: SimulatedCloud, connections: number): Promise<Operat
   const { bill } = await cloud.meter.record(() => cloud.sweepOnce());
   const budget = { readUnits: connections / 20 + 8 };
   return { name: `sweep tick, ${connections} idle connections (3)`, measured: bill, budget };
-}
-
-function beyond(known: Bill, whole: Bill): Bill {
-  return {
-    writeUnits: whole.writeUnits - known.writeUnits,
-    readUnits: whole.readUnits - known.readUnits,
-    callsInSequence: whole.callsInSequence - known.callsInSequence,
-  };
 }

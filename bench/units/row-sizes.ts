@@ -16,7 +16,7 @@ const MEMBERSHIP_ROW = 160;
 export async function measureRowSizes(): Promise<RowSize[]> {
   const cloud = await openMeteredHub();
   try {
-    const client = await openClient(cloud, USER);
+    const client = await openClient(cloud, { user: USER });
     await client.send(invocation("join", GROUP));
     await client.send(PING);
     const rows: RowSize[] = [];

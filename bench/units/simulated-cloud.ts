@@ -1,8 +1,9 @@
-// The five functions as they are deployed, on an embedded DynamoDB and an `@connections` that takes everything; clients
-// are the events that API Gateway would make of them. Time stands still, so that the same run always costs the same.
+// The five functions as they are deployed, on an embedded DynamoDB and an `@connections` that takes everything for open sockets; clients
+// are the events that API Gateway would make of them. Time is simulated, so that the same run always costs the same: it
+// stands still unless told to pass.
 
 import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
-import { CreateTableCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
+import { BatchWriteItemCommand, CreateTableCommand, DynamoDBClient, ScanCommand } from "@aws-sdk/client-dynamodb";
 import { HUB_PARAMETER } from "../../lambdas/apigateway/index.ts";
 import { connectionTokens } from "../../lambdas/auth/index.ts";
 import { apiGatewayTransports, dynamoDBStore, tableDefinition } from "../../lambdas/aws/index.ts";
@@ -13,9 +14,10 @@ import {
   negotiateHandler,
   sweepHandler,
 } from "../../lambdas/handlers.ts";
-import type { Authenticate, Clock, Log, Random, Service } from "../../lambdas/hub/index.ts";
+import type { Authenticate, Clock, ConnectionTokenClaims, Log, Random, Service } from "../../lambdas/hub/index.ts";
 import { openEmbeddedDynamoDB } from "../../lambdas/local/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
+import { SimulatedClock } from "../simulated-clock.ts";
 import { connectEvent, disconnectEvent, messageEvent, negotiateEvent } from "./events.ts";
 import type { Item } from "./item-size.ts";
 import { Meter } from "./meter.ts";
@@ -25,16 +27,33 @@ const TABLE = "signalr";
 const NOW = Date.UTC(2026, 0, 1, 0, 0, 7);
 const SETTINGS = { region: "local", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
+/** Who connects, and how it means to come back. */
+export interface Client {
+  readonly user?: string | undefined;
+  readonly resumeKey?: string | undefined;
+  /** Whether it negotiates stateful reconnect. */
+  readonly stateful?: boolean | undefined;
+}
+
+export interface Negotiated {
+  readonly connectionId: string;
+  readonly connectionToken: string;
+}
+
 export interface SimulatedCloud {
   readonly meter: Meter;
-  /** A connection token. */
-  negotiate(hub: string, user?: string): Promise<string>;
+  readonly clock: SimulatedClock;
+  negotiate(hub: string, client: Client): Promise<Negotiated>;
   /** Opens a socket. */
-  connect(hub: string, connectionToken: string, user?: string): Promise<SimulatedTransport>;
+  connect(hub: string, connectionToken: string, client: Client): Promise<SimulatedTransport>;
   /** Runs the sweeper's function for one tick, or to its end if it finds no connection. */
   sweepOnce(): Promise<void>;
+  /** Runs it as it is. */
+  sweep(): Promise<void>;
   /** The rows of a kind as they are in the table, by the beginning of their partition key. */
   rows(kind: string): Promise<readonly Item[]>;
+  /** Puts rows into the table that nobody is billed for. */
+  fill(rows: Iterable<Item>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,7 +63,17 @@ export interface SimulatedTransport {
   disconnect(code: number): Promise<void>;
 }
 
-export async function openSimulatedCloud(service: Service, authenticate: Authenticate): Promise<SimulatedCloud> {
+export interface CloudOptions {
+  /** How long a call to DynamoDB or `@connections` takes, each time anew. @default no time */
+  readonly latency?: () => number;
+}
+
+export async function openSimulatedCloud(
+  service: Service,
+  authenticate: Authenticate,
+  { latency }: CloudOptions = {},
+): Promise<SimulatedCloud> {
+  const clock = new SimulatedClock(NOW);
   const engine = await openEmbeddedDynamoDB();
   const observer = new DynamoDBClient({ ...SETTINGS, requestHandler: engine.requestHandler });
   await observer.send(new CreateTableCommand(tableDefinition(TABLE)));
@@ -52,22 +81,38 @@ export async function openSimulatedCloud(service: Service, authenticate: Authent
   const connections = new ApiGatewayManagementApiClient({
     ...SETTINGS,
     endpoint: "https://connections.invalid/prod",
-    requestHandler: { handle: async () => ({ response: { statusCode: 200, headers: {}, body: Buffer.alloc(0) } }) },
+    requestHandler: { handle: async ({ path }: { path: string }) => ({ response: answer(path) }) },
   });
+  const gone = new Set<string>();
+  const answer = (path: string) => {
+    const id = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
+    return { statusCode: gone.has(id) ? 410 : 200, headers: gone.has(id) ? GONE : {}, body: Buffer.from("{}") };
+  };
   const meter = new Meter(observer, ["pk", "sk"]);
   meter.attach(database);
   meter.attachToPosts(connections);
+  const take = async <Result>(call: () => Promise<Result>): Promise<Result> => {
+    if (latency !== undefined) await clock.sleep(latency());
+    return clock.work(call);
+  };
+  database.middlewareStack.add((next) => (args) => take(() => next(args)), TIMED);
+  connections.middlewareStack.add((next) => (args) => take(() => next(args)), TIMED);
 
+  const tokens = connectionTokens("a secret of the benchmark");
   const ports = {
     service,
     authenticate,
     log: standardErrorLog,
-    clock: standingClock,
+    clock,
     random: countingRandom(),
     dialect: core,
-    tokens: connectionTokens("a secret of the benchmark"),
+    tokens: {
+      ...tokens,
+      issue: (claims: ConnectionTokenClaims) => clock.work(() => tokens.issue(claims)),
+      verify: (token: string) => clock.work(() => tokens.verify(token)),
+    },
     store: dynamoDBStore(database, TABLE),
-    transports: apiGatewayTransports({ client: connections, clock: standingClock, log: standardErrorLog }),
+    transports: apiGatewayTransports({ client: connections, clock, log: standardErrorLog }),
   };
   const functions = {
     negotiate: negotiateHandler(ports),
@@ -79,48 +124,74 @@ export async function openSimulatedCloud(service: Service, authenticate: Authent
 
   return {
     meter,
-    async negotiate(hub, user) {
-      const { statusCode, body = "" } = await functions.negotiate(negotiateEvent(hub, user, NOW));
+    clock,
+    async negotiate(hub, { user, resumeKey, stateful }) {
+      const query = {
+        negotiateVersion: "1",
+        ...(resumeKey !== undefined && { resume: resumeKey }),
+        ...(stateful && { useStatefulReconnect: "true" }),
+      };
+      const { statusCode, body = "" } = await functions.negotiate(negotiateEvent(hub, query, user, clock.now()));
       if (statusCode !== 200) throw new Error(`negotiate answered ${statusCode}: ${body}`);
-      return JSON.parse(body).connectionToken;
+      return JSON.parse(body);
     },
-    async connect(hub, connectionToken, user) {
+    async connect(hub, connectionToken, { user, resumeKey }) {
       transports += 1;
       // As long as API Gateway's own.
       const id = `transport${String(transports).padStart(6, "0")}=`;
-      const query = { id: connectionToken, [HUB_PARAMETER]: hub, ...(user !== undefined && { access_token: user }) };
-      const { statusCode } = await functions.connect(connectEvent(id, query, NOW));
+      const query = {
+        id: connectionToken,
+        [HUB_PARAMETER]: hub,
+        ...(user !== undefined && { access_token: user }),
+        ...(resumeKey !== undefined && { resume: resumeKey }),
+      };
+      const connectedAt = clock.now();
+      const { statusCode } = await functions.connect(connectEvent(id, query, connectedAt));
       if (statusCode !== 200) throw new Error(`connect answered ${statusCode}.`);
       return {
         async send(frame) {
-          await functions.message(messageEvent(id, frame, NOW));
+          await functions.message(messageEvent(id, frame, clock.now()));
         },
         async disconnect(code) {
-          await functions.disconnect(disconnectEvent(id, code, NOW));
+          gone.add(id);
+          await functions.disconnect(disconnectEvent(id, code, clock.now()));
         },
       };
     },
-    sweepOnce: () => sweepHandler({ ...ports, clock: oneTickClock() })(),
+    sweepOnce: () => sweepHandler({ ...ports, clock: oneTickClock(clock) })(),
+    sweep: sweepHandler(ports),
     async rows(kind) {
       const { Items = [] } = await observer.send(new ScanCommand({ TableName: TABLE }));
       return Items.filter(({ pk }) => pk?.S?.startsWith(kind));
+    },
+    async fill(rows) {
+      const all = [...rows];
+      for (let start = 0; start < all.length; start += BATCH) {
+        const requests = all.slice(start, start + BATCH).map((Item) => ({ PutRequest: { Item } }));
+        await observer.send(new BatchWriteItemCommand({ RequestItems: { [TABLE]: requests } }));
+      }
     },
     close: () => engine.close(),
   };
 }
 
-/** Nothing that sleeps ever wakes by itself. */
-const standingClock: Clock = {
-  now: () => NOW,
-  sleep: (_milliseconds, signal) => new Promise((resolve) => signal?.addEventListener("abort", () => resolve())),
-};
+const GONE = { "x-amzn-errortype": "GoneException" };
+/** Items that one request may write. */
+const BATCH = 25;
+/** Inside the meter's. */
+const TIMED = { step: "initialize", priority: "high", name: "simulatedTime" } as const;
 
-/** The pause between two ticks takes so long that the sweeper's time is up after it. */
-function oneTickClock(): Clock {
-  let now = NOW;
+/**
+ * The pause between two ticks, which nothing ends early, takes so long that the sweeper's time is up after it. What it
+ * has begun to repair is done by then.
+ */
+function oneTickClock(clock: SimulatedClock): Clock {
+  let now = clock.now();
   return {
     now: () => now,
-    async sleep() {
+    async sleep(milliseconds, signal) {
+      if (signal !== undefined) return clock.sleep(milliseconds, signal);
+      await clock.idle();
       now += 3_600_000;
     },
   };

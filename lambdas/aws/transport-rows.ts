@@ -86,21 +86,23 @@ export function transportRows(table: TableClient): TransportVerbs {
       );
       return state !== undefined;
     },
-    async release(id, holder, seen, open, trim) {
+    async release(id, holder, seen, open, tally) {
       const none = seen === 0 ? " OR attribute_not_exists(#waiting)" : "";
       const mine = `#holder = :holder AND (#waiting = :seen${none}) AND attribute_not_exists(#next)`;
-      const values = { ":holder": holder, ":seen": seen };
-      if (trim !== undefined) {
-        const { sets, removes, condition, values: tally } = trimming(trim);
-        const change = `SET ${sets} ${FREES_TURN}${removes === "" ? "" : `, ${removes}`}`;
-        return (await update(id, change, `${mine} AND ${condition}`, { ...values, ...tally })) !== undefined;
-      }
-      const state = open
-        ? await update(id, `SET #phase = :open ${FREES_TURN}`, `${mine} AND #phase = :accepted AND ${LIVES}`, {
-            ...values,
-            ...phases("open", "accepted"),
-          })
-        : await update(id, FREES_TURN, mine, values);
+      const isNoted = tally !== undefined && tally !== "forget";
+      const sets = [...(open ? ["#phase = :open"] : []), ...(isNoted ? ["#acknowledged = :acknowledged"] : [])];
+      const change = `${sets.length > 0 ? `SET ${sets.join(", ")} ` : ""}${FREES_TURN}`;
+      const state = await update(
+        id,
+        tally === "forget" ? `${change}, #recent` : change,
+        open ? `${mine} AND #phase = :accepted AND ${LIVES}` : mine,
+        {
+          ":holder": holder,
+          ":seen": seen,
+          ...(open && phases("open", "accepted")),
+          ...(isNoted && { ":acknowledged": tally.acknowledged }),
+        },
+      );
       return state !== undefined;
     },
     async open(id, holder) {

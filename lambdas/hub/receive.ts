@@ -2,7 +2,7 @@
 
 import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
-import { endConnection } from "./ending.ts";
+import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
 import { openConnection } from "./opening.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
@@ -80,7 +80,7 @@ async function receiveForTurn(
   if (!holds) {
     await Promise.all([
       waits && waitForTurn(ports, state, toWaiting(frame, messages, state, repeated), startedAt),
-      pingIfDue(ports, state, startedAt),
+      pingWhileWaiting(ports, state, startedAt),
     ]);
     return { state };
   }
@@ -163,6 +163,19 @@ async function pingIfDue(ports: CallerPorts, state: TransportState, now: number)
   if (isPingDue(ports, state, now)) {
     await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
   }
+}
+
+/** A holder that has had the turn for longer may have it for long. Milliseconds. */
+const SOON = 250;
+
+/**
+ * A frame may wait for longer than `clientTimeoutInterval`, behind a function that died, and a stock client that has
+ * sent something pings only after it has heard something again.
+ */
+async function pingWhileWaiting(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+  const heldSince = (state.turn?.until ?? 0) - LEASE;
+  if (state.phase !== "open" || now - heldSince < SOON) return pingIfDue(ports, state, now);
+  await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
 }
 
 function isPingDue({ service }: CallerPorts, state: TransportState, now: number): boolean {

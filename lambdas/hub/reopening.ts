@@ -96,12 +96,14 @@ async function reopen(
     await Promise.all([outbox.flush(after), runNow(ports, reopened, turn, startedAt)]);
     return true;
   }
+  // A stock client whose first frame has come meanwhile pings only after it has heard something again.
+  const ping = ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
   // In front of the frames that came meanwhile.
   const { receivedAt, messageId } = frame;
   const key = `${String(receivedAt).padStart(15, "0")}##${messageId}`;
   const { transportId, handshakes } = reopened;
   const waiting = { key, text: "", receivedAt, transportId, handshakes, repeated: [], reconnected: true };
-  await Promise.all([outbox.flush(after), waitForTurn(ports, reopened, waiting, startedAt)]);
+  await Promise.all([ping, outbox.flush(after), waitForTurn(ports, reopened, waiting, startedAt)]);
   return true;
 }
 

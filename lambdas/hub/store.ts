@@ -421,10 +421,16 @@ export interface Store {
   steal(transportId: string, turn: Turn, seen: Turn | undefined): Promise<boolean>;
   /**
    * Lets go of the turn; with `open`, moves from `accepted` to `open` in the same step. False when the turn is not
-   * `holder`'s, frames were counted that it has not `seen`, (with `open`) the connection is to end, or (with `trim`) the
-   * tally has moved on.
+   * `holder`'s, frames were counted that it has not `seen`, or (with `open`) the connection is to end. In the same step
+   * notes what was acknowledged, or forgets all receipts.
    */
-  release(transportId: string, holder: string, seen: number, open: boolean, trim?: Trim): Promise<boolean>;
+  release(
+    transportId: string,
+    holder: string,
+    seen: number,
+    open: boolean,
+    tally?: { readonly acknowledged: number } | "forget",
+  ): Promise<boolean>;
   /** Moves from `accepted` to `open` and keeps the turn. False when the turn is not `holder`'s or it is to end. */
   open(transportId: string, holder: string): Promise<boolean>;
   /** Lets the lease run out now, so that the next frame or sweep takes over. */

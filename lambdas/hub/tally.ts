@@ -35,10 +35,11 @@ interface Arrival {
 interface ArrivalPorts {
   readonly store: Store;
   readonly clock: Clock;
+  readonly transports: Transports;
 }
 
-/** How long a frame waits for its transport to be taken up: as long as that may take. Milliseconds. */
-const RESUME_TIME = 5_000;
+/** How long a frame waits for its transport to be taken up: longer than the sweeper lets that take. Milliseconds. */
+const RESUME_TIME = 20_000;
 /** How long after that it may take until all such frames are counted. Milliseconds. */
 export const LATE_COUNTING = 8_000;
 const PAUSE = 50;
@@ -49,7 +50,7 @@ const PAUSE = 50;
  * (`opens`). Undefined when the transport takes no frames any more.
  */
 export async function arrive(
-  { store, clock }: ArrivalPorts,
+  { store, clock, transports }: ArrivalPorts,
   arriving: Arriving,
   messages: readonly ClientMessage[],
   opens: boolean,
@@ -72,9 +73,14 @@ export async function arrive(
     if (isCountedAlready) return { state: seen, repeated: tried };
     const waits = seen.resuming && !opens && (receipts.length > 0 || toTurn !== undefined);
     if (waits) {
-      if (clock.now() >= giveUpAt) return undefined;
-      await clock.sleep(PAUSE);
-      continue;
+      if (seen.lost) return undefined;
+      if (clock.now() < giveUpAt) {
+        await clock.sleep(PAUSE);
+        continue;
+      }
+      // A frame that is dropped must not be missing among others: its client says it again by the next transport.
+      await transports.close(transportId);
+      return undefined;
     }
     const counted = seen.resuming ? { ...seen.tally, repeated: [] } : count(seen.tally, messages, arriving);
     const { received, recent, expected, repeated } = counted;
@@ -123,7 +129,6 @@ export function expectFrom(tally: Tally, sequenceId: number): readonly string[] 
 }
 
 interface AckPorts extends ArrivalPorts {
-  readonly transports: Transports;
   readonly dialect: Dialect;
 }
 
@@ -161,7 +166,7 @@ export function trimOf({ stateful, resuming, phase, tally }: TransportState, now
   const { recent } = tally;
   if (phase !== "open" || resuming) return undefined;
   if (!stateful) {
-    return recent.length === 0 ? undefined : { seen: tally, acknowledged: 0, drop: recent.length };
+    return recent.length <= KEPT_MOST ? undefined : { seen: tally, acknowledged: 0, drop: recent.length };
   }
   const fresh = recent.findIndex(({ receivedAt }) => receivedAt > now - SETTLING);
   const settled = fresh < 0 ? recent.length : fresh;

@@ -152,6 +152,8 @@ export async function drain(
     await follow(ports, context, state);
     known = state.waiting;
     for (const frame of await store.waiting(state.connectionId)) {
+      // The client has shaken hands anew, by a transport that this function has not seen yet.
+      if (frame.handshakes > state.handshakes) break;
       if (clock.now() - startedAt > DRAIN_LIMIT) return leaveTurn(ports, transportId, turn);
       // Nobody else takes frames while the turn is held: one that is gone was claimed by a first try, whose answer the
       // SDK did not get, and which did not run.
@@ -178,10 +180,17 @@ async function release(
   state: TransportState,
   seen: number,
 ): Promise<boolean> {
-  const trim = trimOf(state, ports.clock.now());
+  const { store, clock } = ports;
+  // Nobody will ask what a client said that does not count.
+  if (!state.stateful) return store.release(transportId, holder, seen, false, "forget");
+  const trim = trimOf(state, clock.now());
   const ack = trim && ackOf(ports, state, trim);
   if (ack !== undefined) void channel.write(ack);
-  return ports.store.release(transportId, holder, seen, false, trim);
+  const [isFree] = await Promise.all([
+    store.release(transportId, holder, seen, false, trim),
+    trim !== undefined && trim.drop > 0 && store.trim(transportId, trim),
+  ]);
+  return isFree;
 }
 
 /** The connection went over to another transport, and the turn with it. */

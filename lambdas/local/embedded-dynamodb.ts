@@ -8,11 +8,11 @@ import { mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import db, { type ActionError, type Store } from "dynalite/db/index.js";
 import validations from "dynalite/validations/index.js";
-import { type InProcessHandler, inProcessHandler, type ServiceResponse } from "./in-process-handler.ts";
+import { inProcessHandler, type SdkRequestHandler, type ServiceResponse } from "./in-process-handler.ts";
 
 export interface EmbeddedDynamoDB {
   /** `requestHandler` of a DynamoDBClient. Region and credentials may be anything. */
-  readonly requestHandler: InProcessHandler;
+  readonly requestHandler: SdkRequestHandler;
   /** Lets running requests finish. Those that come later are rejected. */
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@ import { answerText, serveRequests } from "./front.ts";
 import type { Functions } from "./functions.ts";
 import { httpApi } from "./http-api.ts";
 import { openServer } from "./http-server.ts";
-import { type InProcessHandler, inProcessHandler } from "./in-process-handler.ts";
+import { inProcessHandler, type SdkRequestHandler } from "./in-process-handler.ts";
 import { Invocations } from "./invocations.ts";
 import { FOREIGN_HOST, hostCheck } from "./local-names.ts";
 import type { Pages } from "./pages.ts";
@@ -48,7 +48,7 @@ export interface LocalGateway {
   /** `endpoint` of an ApiGatewayManagementApiClient. */
   readonly callbackUrl: string;
   /** `requestHandler` of an ApiGatewayManagementApiClient: the same service without a socket. */
-  readonly requestHandler: InProcessHandler;
+  readonly requestHandler: SdkRequestHandler;
   readonly faults: Faults;
   transports(): readonly TransportInfo[];
   /**

@@ -1,7 +1,7 @@
 // An AWS SDK request handler that calls a function instead of opening a socket: no port, and a fraction of the time.
 
 /** What the SDK hands to a request handler, as far as it is used here. */
-interface SdkRequest {
+export interface SdkRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -23,16 +23,20 @@ export interface ServiceResponse {
   readonly body: string;
 }
 
+export interface SdkResponse {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly body: Uint8Array;
+}
+
 /** Fits `requestHandler` of every AWS SDK client; the client still builds, signs, retries and parses as ever. */
-export interface InProcessHandler {
-  handle(request: SdkRequest): Promise<{
-    response: { statusCode: number; headers: Record<string, string>; body: Uint8Array };
-  }>;
+export interface SdkRequestHandler {
+  handle(request: SdkRequest): Promise<{ response: SdkResponse }>;
   updateHttpClientConfig(): void;
   httpHandlerConfigs(): Record<string, never>;
 }
 
-export function inProcessHandler(serve: (request: ServiceRequest) => Promise<ServiceResponse>): InProcessHandler {
+export function inProcessHandler(serve: (request: ServiceRequest) => Promise<ServiceResponse>): SdkRequestHandler {
   return {
     async handle({ method, path, headers, body }) {
       const lowerCase = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);

@@ -1,7 +1,13 @@
 export { openEmbeddedDynamoDB } from "./embedded-dynamodb.ts";
 export type { Faults } from "./faults.ts";
-export type { Functions } from "./functions.ts";
+export { functionThread } from "./function-thread.ts";
+export type { FunctionName, Functions } from "./functions.ts";
 export { type GatewayOptions, type LocalGateway, startGateway } from "./gateway.ts";
+export type { SdkRequestHandler } from "./in-process-handler.ts";
+export { isolatedFunctions } from "./isolated-functions.ts";
 export { pages } from "./pages.ts";
-export { ServiceFileError, watchServiceFile } from "./service-file.ts";
+export { STAGE_PATH } from "./routes.ts";
+export { loadService, type ServiceBundle, ServiceFileError } from "./service-bundle.ts";
+export { watchServiceFile } from "./service-file.ts";
 export { deleteExpired } from "./time-to-live.ts";
+export { tokenSecret } from "./token-secret.ts";

@@ -3,7 +3,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
-import { type BuildFailure, build, formatMessages } from "esbuild";
+import type { BuildFailure } from "esbuild";
 
 interface Page {
   readonly contentType: string;
@@ -82,6 +82,7 @@ function isVisible(path: string): boolean {
 }
 
 async function bundle(file: string): Promise<string> {
+  const { build, formatMessages } = await import("esbuild");
   try {
     const { outputFiles } = await build({
       entryPoints: [file],

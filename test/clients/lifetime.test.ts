@@ -244,23 +244,6 @@ describe("a quiet server", () => {
   });
 });
 
-it("serves a client that asks for stateful reconnect, which it does without", async () => {
-  const { events, hubs } = open();
-  const service = await serve({ hubs });
-  const builder = service.build("/chat").withStatefulReconnect().withAutomaticReconnect([0]);
-  const connection = service.track(builder.build());
-  await connection.start();
-  const { connectionId } = connection;
-  expect(await connection.invoke("echo", "before")).toBe("before");
-  const back = new Promise((resolve) => connection.onreconnected(resolve));
-  service.server.faults.cut(service.server.transports()[0]?.id ?? "");
-  expect(await back).not.toBe(connectionId);
-  expect(await connection.invoke("echo", "after")).toBe("after");
-  const seen = [await events.next(), await events.next(), await events.next()];
-  expect(seen.filter((event) => event === "connected")).toHaveLength(2);
-  expect(seen).toContainEqual({ stopCalled: false, code: "transport_lost" });
-});
-
 async function reconnecting(service: Awaited<ReturnType<typeof serve>>): Promise<HubConnection> {
   const connection = service.track(service.build("/chat").withAutomaticReconnect([0]).build());
   await connection.start();

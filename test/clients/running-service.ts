@@ -1,22 +1,25 @@
 // A service on the local server, and clients of every kind to talk to it. Time stands still unless a test moves it, or
 // brings a clock that runs.
 
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type HubConnection, HubConnectionBuilder, type IHttpConnectionOptions, NullLogger } from "@microsoft/signalr";
-import { defineService, type Service, type ServiceOptions } from "signalr-lambda";
-import { type LocalServer, startLocalServer } from "signalr-lambda/local";
-import { core } from "signalr-lambda/protocol";
+import { defineService, type ServiceOptions } from "signalr-lambda";
+import { startLocalServer } from "signalr-lambda/local";
 import { expect, onTestFinished } from "vitest";
 import type { ClientOptions } from "ws";
-import { dynamoDBStore } from "../../lambdas/aws/index.ts";
-import { type LogFields, sweep } from "../../lambdas/hub/index.ts";
-import { systemRandom } from "../../lambdas/system.ts";
+import type { LogFields } from "../../lambdas/hub/index.ts";
+import { runServer } from "../../lambdas/run-server.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { Arrivals } from "../local/local-gateway.ts";
 import { recordingLog } from "../recording-log.ts";
 import { BareClient } from "./bare-client.ts";
+import { freshFunctions } from "./fresh-functions.ts";
 import type { TestClock } from "./running-clock.ts";
+import { sweepAhead } from "./sweep-ahead.ts";
 import { TableWatch } from "./table-watch.ts";
 
+/** Whether functions have no memory: see `fresh-functions.ts`. A second run of these tests sets it. */
+const FRESH = process.env.ISOLATE !== undefined;
 /** At most. Milliseconds. */
 const TOMBSTONES_LAST = 25 * 60 * 60_000;
 
@@ -39,8 +42,18 @@ export async function serve(options: ServiceOptions, clock?: TestClock): Promise
 export async function start(options: ServiceOptions, clock: TestClock = new FakeClock()) {
   const lines = new Arrivals<LogFields>();
   const service = defineService(options);
-  const server = await startLocalServer(service, { clock, log: recordingLog(lines) });
+  // The first sweep begins before there is a table to watch, and deletes nothing.
+  let watch = (_client: DynamoDBClient): void => undefined;
+  const local = { clock, log: recordingLog(lines) };
+  const server = FRESH
+    ? await runServer(
+        { service },
+        local,
+        freshFunctions((client) => watch(client)),
+      )
+    : await startLocalServer(service, local);
   const table = new TableWatch(server.table);
+  watch = (client) => table.watch(client);
   const stockClients = new Set<HubConnection>();
   const bareClients = new Set<BareClient>();
 
@@ -97,33 +110,13 @@ export async function start(options: ServiceOptions, clock: TestClock = new Fake
     /** Every client leaves, and every connection ends but those that never shook hands. */
     leave,
     async close(): Promise<void> {
-      if ((await leave()) > 0) await sweepAhead(service, server, clock.now());
+      if ((await leave()) > 0) await sweepAhead(service, server.table, clock.now());
       await table.collectGarbage(clock.now() + TOMBSTONES_LAST);
       const keys = await table.keys();
       await server.close();
       expect(keys).toEqual(["SWEEP SWEEP"]);
     },
   };
-}
-
-/** What the sweeper does in the next minutes, at once: it ends the sockets that never shook hands. */
-async function sweepAhead(service: Service, { table }: LocalServer, now: number): Promise<void> {
-  let time = now;
-  await sweep({
-    service,
-    store: dynamoDBStore(table.client, table.name),
-    transports: { post: async () => "gone", close: async () => undefined },
-    dialect: core,
-    clock: {
-      now: () => time,
-      async sleep(milliseconds, signal) {
-        if (signal === undefined) time += milliseconds;
-        else await new Promise((resolve) => signal.addEventListener("abort", resolve));
-      },
-    },
-    log: recordingLog([]),
-    random: systemRandom,
-  });
 }
 
 /** What a client receives under a name: the arguments of each call. */

@@ -14,6 +14,11 @@ export class TableWatch {
   constructor({ client, name }: LocalServer["table"]) {
     this.#client = client;
     this.#name = name;
+    this.watch(client);
+  }
+
+  /** Notices what this client deletes, too. */
+  watch(client: DynamoDBClient): void {
     client.middlewareStack.add(
       (next, context) => async (args) => {
         const result = await next(args);

@@ -186,6 +186,22 @@ describe("a method", () => {
     expect(events).toEqual(["work 5", expect.stringContaining('"invocationId":"1"'), failed(2, "work")]);
   });
 
+  it("that waits behind one that takes its time is announced by a ping: a client that hears nothing sends none", async () => {
+    const ports = portsWith();
+    await open(ports);
+    const running = frame(ports, invoke(1, "work", 1_000));
+    await advance(249);
+    await frame(ports, invoke(2, "work", 1));
+    expect(events).toEqual(["work 1000"]);
+    await advance(1);
+    await frame(ports, invoke(3, "work", 1));
+    expect(events).toEqual(["work 1000", '< {"type":6}']);
+    await advance(750);
+    await advance(1);
+    await advance(1);
+    await running;
+  });
+
   it("that waits is left to the next function when its holder is ten seconds old", async () => {
     const ports = portsWith();
     await open(ports);

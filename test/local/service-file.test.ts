@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { Service } from "../../lambdas/hub/index.ts";
-import { ServiceFileError, watchServiceFile } from "../../lambdas/local/service-file.ts";
+import { ServiceFileError } from "../../lambdas/local/service-bundle.ts";
+import { watchServiceFile } from "../../lambdas/local/service-file.ts";
 
 const SERVICE = `
 import { defineHub, defineService } from "signalr-lambda";

@@ -501,7 +501,7 @@ function memoryStore(rows: Rows, access: Access): Store {
       );
       return state !== undefined;
     },
-    async release(id, holder, seen, open, trim) {
+    async release(id, holder, seen, open, tally) {
       const state = await transport(
         "release",
         id,
@@ -509,11 +509,11 @@ function memoryStore(rows: Rows, access: Access): Store {
           row.turn?.holder === holder &&
           row.waiting === seen &&
           row.next === undefined &&
-          (trim === undefined || isTallyAsSeen(row, trim)) &&
           (!open || (isNotToEnd(row) && row.phase === "accepted")),
         (row) => {
           if (open) row.phase = "open";
-          if (trim !== undefined) applyTrim(row, trim);
+          if (tally === "forget") row.tally = { ...row.tally, recent: [] };
+          else if (tally !== undefined) row.tally = { ...row.tally, acknowledged: tally.acknowledged };
           row.turn = undefined;
           row.waiting = 0;
         },

@@ -1844,7 +1844,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
       });
     });
 
-    describe("release with a trim", () => {
+    describe("release, and what was acknowledged", () => {
       async function held(messages: number): Promise<TransportState> {
         const { transportId } = await connectStateful();
         await counted(transportId, messages);
@@ -1854,35 +1854,40 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
         return state;
       }
 
-      it.each([0, 1, 30, 48])("lets go of the turn and forgets exactly the first %i in one step", async (drop) => {
-        const seen = await held(48);
+      it.each<[string, { acknowledged: number } | "forget" | undefined, Partial<Tally>]>([
+        ["notes it", { acknowledged: 2 }, { acknowledged: 2 }],
+        ["forgets all receipts", "forget", { recent: [] }],
+        ["leaves all as it was", undefined, {}],
+      ])("lets go of the turn and %s in one step", async (_title, tally, expected) => {
+        const seen = await held(3);
         await store.count(seen.transportId);
-        expect(await store.release(seen.transportId, "holder", 1, false, trimOf(seen, drop, 40))).toBe(true);
-        expect(await store.transport(seen.transportId)).toStrictEqual({
-          ...seen,
-          turn: undefined,
-          waiting: 0,
-          tally: { ...seen.tally, acknowledged: 40, recent: seen.tally.recent.slice(drop) },
-        });
+        expect(await store.release(seen.transportId, "holder", 1, false, tally)).toBe(true);
+        const free = { ...seen, turn: undefined, waiting: 0, tally: { ...seen.tally, ...expected } };
+        expect(await store.transport(seen.transportId)).toStrictEqual(free);
+      });
+
+      it.each([{ acknowledged: 0 }, "forget"] as const)("opens the connection in the same step (%j)", async (tally) => {
+        const { transportId } = await accept({ stateful: true });
+        await store.take(transportId, NOW, turnOf("holder"));
+        expect(await store.release(transportId, "holder", 0, true, tally)).toBe(true);
+        expect(await store.transport(transportId)).toMatchObject({ phase: "open", turn: undefined });
       });
 
       it.each<[string, (seen: TransportState) => Promise<unknown>]>([
-        ["a message has come", ({ transportId }) => store.touch(transportId, NOW, [receiptOf(9)])],
-        ["another trim came first", (seen) => store.trim(seen.transportId, trimOf(seen, 1, 1))],
         ["a frame was counted", ({ transportId }) => store.count(transportId)],
         ["the turn was stolen", ({ transportId, turn }) => store.steal(transportId, turnOf("thief"), turn)],
       ])("is refused wholly when %s", async (_title, change) => {
         const seen = await held(3);
         await change(seen);
         const changed = await store.transport(seen.transportId);
-        expect(await store.release(seen.transportId, "holder", 0, false, trimOf(seen, 2, 2))).toBe(false);
+        expect(await store.release(seen.transportId, "holder", 0, false, { acknowledged: 2 })).toBe(false);
         expect(await store.transport(seen.transportId)).toStrictEqual(changed);
       });
 
       it("lets the holder finish when it is to end", async () => {
         const seen = await held(3);
         await store.markEnd(seen.transportId, LOST, 0);
-        expect(await store.release(seen.transportId, "holder", 0, false, trimOf(seen, 2, 2))).toBe(true);
+        expect(await store.release(seen.transportId, "holder", 0, false, { acknowledged: 2 })).toBe(true);
       });
     });
 

@@ -1,0 +1,23 @@
+// One line of the table of units.
+
+import type { Bill } from "./meter.ts";
+
+export interface Operation {
+  readonly name: string;
+  readonly measured: Bill;
+  /** The most it may take. What is left out has no budget. */
+  readonly budget: Partial<Bill>;
+}
+
+/** WebSocket close codes. */
+export const NORMAL = 1000;
+export const LOST = 1006;
+
+/** What one took more than another. */
+export function beyond(known: Bill, whole: Bill): Bill {
+  return {
+    writeUnits: whole.writeUnits - known.writeUnits,
+    readUnits: whole.readUnits - known.readUnits,
+    callsInSequence: whole.callsInSequence - known.callsInSequence,
+  };
+}
