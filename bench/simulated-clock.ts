@@ -16,6 +16,7 @@ export class SimulatedClock implements Clock {
     this.#now = now;
   }
 
+  /** Whole milliseconds. */
   now(): number {
     return this.#now;
   }
@@ -31,7 +32,7 @@ export class SimulatedClock implements Clock {
         signal?.removeEventListener("abort", abort);
         resolve();
       };
-      const sleeper = { wakesAt: this.#now + milliseconds, wake };
+      const sleeper = { wakesAt: this.#now + Math.ceil(milliseconds), wake };
       this.#sleepers.add(sleeper);
       signal?.addEventListener("abort", abort, { once: true });
     });

@@ -1,4 +1,4 @@
 /** A measured figure and the most it may be; without a budget, anything. */
-export function isOver(measured: number, budget: number | undefined): boolean {
-  return budget !== undefined && measured > budget;
+export function isOver(measured: number | undefined, budget: number | undefined): boolean {
+  return measured !== undefined && budget !== undefined && measured > budget;
 }

@@ -37,8 +37,13 @@ const NOTES = [
   "1. What it adds to the invocation that it is part of, or waits for. A send posts to 64 members at once.",
   "2. Its Close frame, and the `$disconnect` that follows.",
   "3. Its start, one tick and, without connections, its end.",
+  "4. Beyond the same to a client without stateful reconnect.",
+  "5. It waits three seconds for what may be on its way still, and then acknowledges.",
+  "6. From negotiate to `onReconnected`.",
+  "7. What it adds to the tick. The resume or the new connection that follows is billed for itself.",
 ];
 
-function beside(measured: number, budget: number | undefined): string {
+function beside(measured: number | undefined, budget: number | undefined): string {
+  if (measured === undefined) return "–";
   return `${measured} / ${budget ?? "–"}${isOver(measured, budget) ? " **over**" : ""}`;
 }

@@ -26,6 +26,13 @@ export interface Bill {
   readonly callsInSequence: number;
 }
 
+interface Recorded<Result> {
+  readonly bill: Bill;
+  /** The calls in sequence up to the first answer of `@connections`. */
+  readonly callsToPost: number;
+  readonly result: Result;
+}
+
 /** An item that a request writes. */
 interface Write {
   readonly tableName: string | undefined;
@@ -36,6 +43,7 @@ interface Write {
 
 class Recording {
   readonly chain = new CallChain();
+  callsToPost: number | undefined;
   writeUnits = 0;
   readUnits = 0;
 }
@@ -65,18 +73,26 @@ export class Meter {
 
   /** Posts have no units, but one waits for them. */
   attachToPosts(client: ApiGatewayManagementApiClient): void {
-    client.middlewareStack.add((next) => (args) => this.#follow(() => next(args)), CALL);
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const recording = this.#recording;
+        const answer = await this.#follow(() => next(args));
+        if (recording !== undefined) recording.callsToPost ??= recording.chain.length;
+        return answer;
+      },
+      CALL,
+    );
   }
 
   /** Bills what `operation` sends until it settles. One at a time. */
-  async record<Result>(operation: () => Promise<Result>): Promise<{ readonly bill: Bill; readonly result: Result }> {
+  async record<Result>(operation: () => Promise<Result>): Promise<Recorded<Result>> {
     if (this.#recording !== undefined) throw new Error("The meter is recording already: await that first.");
     const recording = new Recording();
     this.#recording = recording;
     try {
       const result = await operation();
-      const { writeUnits, readUnits, chain } = recording;
-      return { bill: { writeUnits, readUnits, callsInSequence: chain.length }, result };
+      const { writeUnits, readUnits, chain, callsToPost = chain.length } = recording;
+      return { bill: { writeUnits, readUnits, callsInSequence: chain.length }, callsToPost, result };
     } finally {
       this.#recording = undefined;
     }

@@ -4,6 +4,7 @@ import { EventEmitter, once } from "node:events";
 import { defineHub, defineService } from "signalr-lambda";
 import {
   type Client,
+  type CloudOptions,
   type Negotiated,
   openSimulatedCloud,
   type SimulatedCloud,
@@ -18,8 +19,20 @@ export const USER = "auth0|0123456789abcdef01234567";
 /** Says "held" when `hold` has begun; told "open", lets it return. */
 const gate = new EventEmitter();
 
-const chat = defineHub<{ receive(text: string): void }>()({
+export interface MeteredHubOptions extends CloudOptions {
+  /** Told which connection has ended. @default the hub has no such event */
+  readonly onDisconnected?: (connectionId: string) => void;
+}
+
+export function openMeteredHub({ onDisconnected, ...options }: MeteredHubOptions = {}): Promise<SimulatedCloud> {
+  const service = defineService({ hubs: { [HUB]: meteredHub(onDisconnected) } });
+  return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }), options);
+}
+
+function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
+  return defineHub<{ receive(text: string): void }>()({
   methods: {
+    nothing() {},
     echo: (_hub, text: string) => text,
     join: (hub, group: string) => hub.groups.add(group),
     toClient: (hub, id: string, text: string) => hub.clients.client(id).receive(text),
@@ -37,11 +50,8 @@ const chat = defineHub<{ receive(text: string): void }>()({
       await once(gate, "open");
     },
   },
-});
-
-export function openMeteredHub(): Promise<SimulatedCloud> {
-  const service = defineService({ hubs: { [HUB]: chat } });
-  return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }));
+    ...(onDisconnected && { onDisconnected: ({ connectionId }) => onDisconnected(connectionId) }),
+  });
 }
 
 export function negotiate(cloud: SimulatedCloud, client: Client = {}): Promise<Negotiated> {
@@ -67,7 +77,7 @@ export async function openClient(cloud: SimulatedCloud, client: Client = {}): Pr
   return { ...negotiated, ...(await connect(cloud, negotiated.connectionToken, client)) };
 }
 
-function handshake({ stateful }: Client): string {
+export function handshake({ stateful }: Client): string {
   return record({ protocol: "json", version: stateful ? 2 : 1 });
 }
 
@@ -94,6 +104,11 @@ export function ack(sequenceId: number): string {
 
 export function sequence(sequenceId: number): string {
   return record({ type: 9, sequenceId });
+}
+
+/** Without an answer. */
+export function oneWay(target: string): string {
+  return record({ type: 1, target, arguments: [] });
 }
 
 export function invocation(target: string, ...args: readonly (string | number)[]): string {

@@ -4,7 +4,8 @@ import type { Bill } from "./meter.ts";
 
 export interface Operation {
   readonly name: string;
-  readonly measured: Bill;
+  /** Calls that others cross say nothing of the time that one takes, and are left out. */
+  readonly measured: Omit<Bill, "callsInSequence"> & Partial<Bill>;
   /** The most it may take. What is left out has no budget. */
   readonly budget: Partial<Bill>;
 }

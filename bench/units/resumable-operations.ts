@@ -7,6 +7,7 @@ import {
   connect,
   invocation,
   negotiate,
+  oneWay,
   type OpenClient,
   openClient,
   openMeteredHub,
@@ -19,8 +20,11 @@ import type { Client, SimulatedCloud } from "./simulated-cloud.ts";
 
 const MESSAGES = 10;
 const BUSY = 20;
+const MANY = 200;
 /** Behind it, a message is old enough to be acknowledged, and its client due for no ping. Milliseconds. */
 const SETTLED = 4_000;
+/** Behind it, a token is good for coming back only. Milliseconds. */
+const LIVED = 30_000;
 const UNTIL_ROTATION = 119 * 60_000;
 
 const STATEFUL: Client = { stateful: true };
@@ -97,9 +101,13 @@ async function messagesOut(cloud: SimulatedCloud): Promise<Operation[]> {
   return [
     { name: "message to a stateful client (4)", measured: alone, budget },
     { name: `${BUSY} by one sender, one after the other (4)`, measured: inARow, budget: busy },
-    { name: `${BUSY} by one sender, at once (4)`, measured: atOnce, budget: busy },
-    { name: `${BUSY} by ${BUSY} senders, at once (4)`, measured: together, budget: busy },
+    { name: `${BUSY} by one sender, at once (4)`, measured: withoutCalls(atOnce), budget: busy },
+    { name: `${BUSY} by ${BUSY} senders, at once (4)`, measured: withoutCalls(together), budget: busy },
   ];
+}
+
+function withoutCalls({ writeUnits, readUnits }: Bill): Operation["measured"] {
+  return { writeUnits, readUnits };
 }
 
 async function messagesIn(cloud: SimulatedCloud): Promise<Operation[]> {
@@ -120,6 +128,11 @@ async function messagesIn(cloud: SimulatedCloud): Promise<Operation[]> {
     for (let index = 0; index < BUSY - 1; index++) await client.send(invocation("echo", "hello"));
   });
   const pressing = await measure(cloud, () => client.send(invocation("echo", "hello")));
+  const many = oneWay("nothing").repeat(MANY);
+  const plain = await openClient(cloud);
+  const ofPlain = await measure(cloud, () => plain.send(many));
+  const other = await openClient(cloud, STATEFUL);
+  const ofStateful = await measure(cloud, () => other.send(many));
   return [
     { name: "ping of a stateful client", measured: ping, budget: { writeUnits: 1, readUnits: 0, callsInSequence: 1 } },
     {
@@ -133,6 +146,12 @@ async function messagesIn(cloud: SimulatedCloud): Promise<Operation[]> {
       budget: { writeUnits: 5 * (BUSY - 1), readUnits: BUSY - 1 },
     },
     { name: "one with which too much is not acknowledged (5)", measured: pressing, budget: {} },
+    { name: `frame of ${MANY} short messages`, measured: ofPlain, budget: { writeUnits: 2, readUnits: 1 } },
+    {
+      name: `frame of ${MANY} short messages of a stateful client`,
+      measured: ofStateful,
+      budget: { writeUnits: 2, readUnits: 1 },
+    },
     { name: "Ack of a stateful client", measured: acknowledgement, budget: { writeUnits: 2, readUnits: 0 } },
     {
       name: "Ack to a stateful client, with its ping (1)",
@@ -150,14 +169,18 @@ async function messagesIn(cloud: SimulatedCloud): Promise<Operation[]> {
 async function resumes(cloud: SimulatedCloud): Promise<Operation[]> {
   const operations: Operation[] = [];
   const budget = { writeUnits: 6, readUnits: 2 };
-  for (const count of [0, MESSAGES]) {
-    const messages = `${count} messages to repeat`;
+  for (const [name, lived, count] of [
+    ["right after negotiate", 0, 0],
+    ["0 messages to repeat", LIVED, 0],
+    [`${MESSAGES} messages to repeat`, LIVED, MESSAGES],
+  ] as const) {
     const client = await openClient(cloud, STATEFUL);
     await sendMessages(cloud, client, count);
+    await cloud.clock.pass(lived);
     const loss = await measure(cloud, () => client.disconnect(LOST));
-    if (count === 0) operations.push({ name: "transport lost, stateful", measured: loss, budget: {} });
+    if (lived === 0) operations.push({ name: "transport lost, stateful", measured: loss, budget: {} });
     const resumed = await measure(cloud, () => resumeBySequence(cloud, client));
-    operations.push({ name: `resume by Sequence, ${messages}`, measured: resumed, budget });
+    operations.push({ name: `resume by Sequence, ${name}`, measured: resumed, budget });
   }
   for (const count of [0, MESSAGES]) {
     const key = withKey();

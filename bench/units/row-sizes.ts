@@ -12,6 +12,8 @@ export interface RowSize {
 
 const TRANSPORT_ROW = 400;
 const MEMBERSHIP_ROW = 160;
+/** Milliseconds. */
+const BUSY_TIME = 20_000;
 
 export async function measureRowSizes(): Promise<RowSize[]> {
   const cloud = await openMeteredHub();
@@ -30,7 +32,33 @@ export async function measureRowSizes(): Promise<RowSize[]> {
     await measure("membership of the hub", "H#", MEMBERSHIP_ROW);
     await measure("membership of a user", "U#", MEMBERSHIP_ROW);
     await measure("membership of a group", "G#", MEMBERSHIP_ROW);
+    for (const [name, pause] of [
+      ["one invocation a second", 1_000],
+      ["ten invocations a second", 100],
+    ] as const) {
+      rows.push({ name: `transport, stateful, ${name}`, bytes: await busiest(pause), budget: TRANSPORT_ROW });
+    }
     return rows;
+  } finally {
+    await cloud.close();
+  }
+}
+
+/** The largest that the row of a stateful client becomes that does not stop sending. */
+async function busiest(pause: number): Promise<number> {
+  const cloud = await openMeteredHub();
+  try {
+    const { clock } = cloud;
+    const client = await openClient(cloud, { stateful: true });
+    let bytes = 0;
+    const functions: Promise<void>[] = [];
+    for (let time = 0; time < BUSY_TIME; time += pause) {
+      functions.push(client.send(invocation("echo", "hello")));
+      await clock.pass(pause);
+      bytes = Math.max(bytes, await largest(cloud, "T#"));
+    }
+    await clock.during(Promise.all(functions));
+    return bytes;
   } finally {
     await cloud.close();
   }

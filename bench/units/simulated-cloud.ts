@@ -27,6 +27,8 @@ const TABLE = "signalr";
 const NOW = Date.UTC(2026, 0, 1, 0, 0, 7);
 const SETTINGS = { region: "local", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
+type RequestHandler = Awaited<ReturnType<typeof openEmbeddedDynamoDB>>["requestHandler"];
+
 /** Who connects, and how it means to come back. */
 export interface Client {
   readonly user?: string | undefined;
@@ -52,6 +54,9 @@ export interface SimulatedCloud {
   sweep(): Promise<void>;
   /** The rows of a kind as they are in the table, by the beginning of their partition key. */
   rows(kind: string): Promise<readonly Item[]>;
+  /** A sweeper for one tick, that reaches the table by a way of its own. */
+  sweeper(requestHandler: RequestHandler): () => Promise<void>;
+  readonly requestHandler: RequestHandler;
   /** Puts rows into the table that nobody is billed for. */
   fill(rows: Iterable<Item>): Promise<void>;
   close(): Promise<void>;
@@ -159,6 +164,11 @@ export async function openSimulatedCloud(
       };
     },
     sweepOnce: () => sweepHandler({ ...ports, clock: oneTickClock(clock) })(),
+    sweeper(requestHandler) {
+      const store = dynamoDBStore(new DynamoDBClient({ ...SETTINGS, requestHandler }), TABLE);
+      return () => sweepHandler({ ...ports, store, clock: oneTickClock(clock) })();
+    },
+    requestHandler: engine.requestHandler,
     sweep: sweepHandler(ports),
     async rows(kind) {
       const { Items = [] } = await observer.send(new ScanCommand({ TableName: TABLE }));

@@ -27,17 +27,19 @@ export function resumeRows(table: TableClient): ResumeVerbs {
       const row = await table.get(keys.resumeKey(resumeKey));
       return row === undefined ? undefined : String(row.connection);
     },
-    freeze: (id, next, until) =>
+    freeze: (id, next, until, heardAfter) =>
       update(
         id,
         "SET #next = :next, #deadline = :until",
         // The same freeze made twice, as by a retry of the SDK, is one freeze.
         "attribute_exists(#pk) AND attribute_not_exists(#end) AND (attribute_not_exists(#next) OR #next = :next) " +
-          "AND #phase = :open AND attribute_exists(#resumable)",
+          "AND #phase = :open AND attribute_exists(#resumable)" +
+          (heardAfter === undefined ? "" : ` AND attribute_not_exists(#left) AND (${HEARD})`),
         {
           ":next": next,
           ":until": until,
           ":open": "open",
+          ...(heardAfter !== undefined && { ":heardAfter": heardAfter }),
         },
       ),
     async thaw(id, next) {
@@ -70,10 +72,10 @@ export function resumeRows(table: TableClient): ResumeVerbs {
             ":expected": by.expected.join(" "),
           });
     },
-    lose: (id, deadline) =>
+    lose: (id, deadline, left = false) =>
       update(
         id,
-        "SET #lost = :true, #deadline = :deadline",
+        `SET #lost = :true, #deadline = :deadline${left ? ", #left = :true" : ""}`,
         `${LIVES} AND #phase = :open AND attribute_not_exists(#lost)`,
         {
           ":true": true,
@@ -97,6 +99,9 @@ export function resumeRows(table: TableClient): ResumeVerbs {
     },
   };
 }
+
+/** Or frozen by this very call, made twice as by a retry of the SDK. */
+const HEARD = "attribute_exists(#lost) OR #deadline > :heardAfter OR #next = :next";
 
 async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean> {
   const { from, transportId, deadline, rotateAt, session, now, stateful, issuedAt } = takeover;

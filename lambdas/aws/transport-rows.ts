@@ -286,6 +286,7 @@ export function toState(row: Row): TransportState {
     ender: row.ender === undefined ? undefined : String(row.ender),
     resumable: row.resumable === true,
     lost: row.lost === true,
+    left: row.left === true,
     resuming: row.resuming === true,
     next: row.next === undefined ? undefined : String(row.next),
     stateful: row.stateful === true,

@@ -25,6 +25,7 @@ const SEQUENCE_TIMEOUT = 5_000;
 const ROTATE_AFTER = 110 * 60_000;
 const ROTATE_SPREAD = 8 * 60_000;
 
+const TAKEN: Refusal = { status: 409, body: "" };
 const NOT_FOUND: Refusal = { status: 404, body: "No Connection with that ID" };
 /** Query parameters that are the transport's, not the application's. */
 const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
@@ -57,16 +58,25 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
   // With a key, or an old token, it may well be there already, and finding out is cheaper than trying.
   const known = resumeKey === undefined && found.isFresh ? undefined : await store.connection(connectionId);
   if (known === undefined && found.isFresh && (await isNew())) return undefined;
-  const connection = known ?? (await store.connection(connectionId));
-  if (connection === undefined || connection.ended) return NOT_FOUND;
-  const byToken = stateful && connection.stateful && connection.issuedAt === issuedAt;
-  const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh;
-  if (!byToken && !byKey) return { status: 409, body: "" };
-  // One that resumes begins at once. A stock client also opens sockets that it forgets, and those never begin.
-  const deadline = byToken ? Math.min(transport.deadline, now + SEQUENCE_TIMEOUT) : transport.deadline;
-  const resumed = await resume(ports, { ...transport, deadline, isOther: !byToken, connection });
-  return resumed ? undefined : { status: 409, body: "" };
+  let connection = known ?? (await store.connection(connectionId));
+  for (let tries = 1; ; tries++) {
+    if (connection === undefined || connection.ended) return NOT_FOUND;
+    const byToken = stateful && connection.stateful && connection.issuedAt === issuedAt;
+    const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh;
+    if (!byToken && !byKey) return TAKEN;
+    // One that resumes begins at once. A stock client also opens sockets that it forgets, and those never begin.
+    const deadline = byToken ? Math.min(transport.deadline, now + SEQUENCE_TIMEOUT) : transport.deadline;
+    if (await resume(ports, { ...transport, deadline, isOther: !byToken, connection })) return undefined;
+    if (byToken || tries === MOST_TRIES) return TAKEN;
+    // Another socket of the same client's may be taking it over at this moment.
+    await clock.sleep(PAUSE);
+    connection = await store.connection(connectionId);
+  }
 }
+
+/** How often, and how far apart, a connect with a resume key tries to take its connection over. Milliseconds. */
+const MOST_TRIES = 6;
+const PAUSE = 200;
 
 interface Found {
   readonly connectionId: string;

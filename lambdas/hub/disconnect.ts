@@ -28,7 +28,9 @@ export async function disconnect(ports: CallerPorts, event: Disconnect): Promise
   if (state.resumable && state.end === undefined && reason.code === "transport_lost") {
     // While it is connecting, its client can not be back yet, and its own time-out will tell.
     if (state.phase !== "open") return;
-    await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+    // What a stock client's own server time-out looks like. It also opens a socket then that it forgets.
+    const left = event.code === 1000 || event.code === 1005;
+    await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout, left);
     return;
   }
   const from = { phase: "open" } as const;

@@ -48,6 +48,8 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
   const { hub, session, state, channel } = context;
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false });
   const progress = { bound: false };
+  const over = new AbortController();
+  void pingWhile(ports, channel, over.signal);
   const run = await runLimited(ports.clock, limit, caller, async () => {
     const args = await bind(method, invocation.args);
     // A schema may take its time, and the client has its error by then.
@@ -56,6 +58,7 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
     const refusal = refuse(name, invocation);
     return refusal ?? method.handler.call(hub.definition.methods, caller.hub, ...args);
   });
+  over.abort();
   context.session = { ...session, items: caller.items() };
   if ("result" in run && run.result instanceof Refusal) {
     fail(ports, context, invocation, run.result.text);
@@ -67,6 +70,15 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
     fail(ports, context, invocation, progress.bound ? failed(name) : unbound, outcome.error);
   }
   return caller.abortRequested;
+}
+
+/** A stock client that waits for an answer pings only after it has heard something, and gives up on a silent server. */
+async function pingWhile({ clock, service, dialect }: CallerPorts, channel: Channel, over: AbortSignal): Promise<void> {
+  for (;;) {
+    await clock.sleep(service.lifetime.keepAliveInterval, over);
+    if (over.aborted) return;
+    void channel.write(dialect.encode({ kind: "ping" }));
+  }
 }
 
 /** Answers an invocation that nobody will run, or that died with its function. */

@@ -62,13 +62,14 @@ async function receiveForTurn(
   const deadline = startedAt + service.lifetime.clientTimeoutInterval;
   const turn = newTurn(ports, []);
   const toTurn = (fresh: readonly ClientMessage[]): Turn => ({ ...turn, invocations: noteInvocations(fresh) });
-  const [arrival, session] = await Promise.all([
+  const [arrival, read] = await Promise.all([
     arrive(ports, frame, messages, isBroken, deadline, toTurn),
     store.session(transportId),
   ]);
   if (arrival === undefined) return refuse(ports, transportId);
   const { state, repeated } = arrival;
   if (state.resuming) return { state, rest: await reopenByHandshake(ports, { state, startedAt, frame }) };
+  const session = arrival.isLate ? await store.session(transportId) : read;
   const holds = state.turn?.holder === turn.holder;
   const waits = isBroken || repeated.length < messages.length;
   if (session === undefined) {

@@ -101,7 +101,7 @@ async function rotate(ports: CallerPorts, { transportId, resumable, stateful }: 
 async function loseSilent(ports: CallerPorts, { transportId, deadline }: TransportState): Promise<void> {
   // It may have been heard since the sweep read its row.
   if ((await ports.store.transport(transportId))?.deadline !== deadline) return;
-  const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
+  const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout, true);
   if (lost !== undefined) await ports.transports.close(transportId);
 }
 

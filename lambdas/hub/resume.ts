@@ -2,8 +2,9 @@
 
 import { queryValue } from "./admission.ts";
 import { type ClosingPorts, sayGoodbye } from "./closing.ts";
-import type { ClientRequest, Clock, ConnectionTokens, Log } from "./ports.ts";
-import type { ConnectionState, Session, Store } from "./store.ts";
+import type { Service } from "./define-service.ts";
+import type { ClientRequest, ConnectionTokens, Log } from "./ports.ts";
+import type { ConnectionState, Session } from "./store.ts";
 
 /** Query parameter with which a client brings its key: `/chat?resume=<secret>`. */
 export const RESUME_PARAMETER = "resume";
@@ -40,12 +41,15 @@ export interface ResumeRequest {
 
 /** Moves a connection to the transport that asks for it. False when it has ended, or somebody else is moving it. */
 export async function resume(
-  ports: ClosingPorts & { readonly store: Store; readonly clock: Clock },
+  ports: ClosingPorts & { readonly service: Service },
   { connection, transportId, isOther, ...times }: ResumeRequest,
 ): Promise<boolean> {
-  const { store, clock } = ports;
+  const { store, clock, service } = ports;
   const now = clock.now();
-  const from = await store.freeze(connection.transportId, transportId, now + MOVE_TIMEOUT);
+  // Whoever heard nothing for so long, its client has given up by its own server time-out. A stock client opens one
+  // more socket then, and forgets it: let in, it would break the next one when it is closed.
+  const heardAfter = isOther ? undefined : now + service.lifetime.clientTimeoutInterval / 6;
+  const from = await store.freeze(connection.transportId, transportId, now + MOVE_TIMEOUT, heardAfter);
   if (from === undefined) return false;
   if (!(await store.takeOver({ ...times, from, transportId, now }))) return false;
   // A half-open socket would go on swallowing posts. A second page with this key is told to stay away; a client that

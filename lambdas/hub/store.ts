@@ -76,6 +76,8 @@ export interface TransportState {
   readonly resumable: boolean;
   /** The transport is gone; the deadline is when its client has to be back. */
   readonly lost: boolean;
+  /** Its client has closed it, or must have given it up: it comes back with a handshake, if at all. */
+  readonly left: boolean;
   /** Its client is back and owes a Sequence or a handshake. Until then nothing may be posted to it. */
   readonly resuming: boolean;
   /** The transport that has taken over: from then on this row stands still. */
@@ -327,9 +329,10 @@ export interface Store {
   connectionOfKey(resumeKey: string): Promise<string | undefined>;
   /**
    * Stops a transport in favour of `next`: from here on every verb refuses it, until `until` at least. Undefined if
-   * the connection is not open, is to end, or is being taken over already.
+   * the connection is not open, is to end, or is being taken over already; with `heardAfter`, also when the client has
+   * left it, or its deadline is not after that although it is not lost.
    */
-  freeze(transportId: string, next: string, until: number): Promise<TransportState | undefined>;
+  freeze(transportId: string, next: string, until: number, heardAfter?: number): Promise<TransportState | undefined>;
   /** Takes a freeze back that nobody made use of. */
   thaw(transportId: string, next: string): Promise<void>;
   /**
@@ -349,7 +352,7 @@ export interface Store {
     quietUntil: number,
   ): Promise<TransportState | undefined>;
   /** The transport is gone, its client has until `deadline`. Undefined if it is lost already, or not open. */
-  lose(transportId: string, deadline: number): Promise<TransportState | undefined>;
+  lose(transportId: string, deadline: number, left?: boolean): Promise<TransportState | undefined>;
   /** Removes row and session of a transport that nobody pointed its connection to. */
   dropUnused(transportId: string): Promise<void>;
   /** Removes the row of a transport that was taken over. */

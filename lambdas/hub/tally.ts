@@ -30,6 +30,8 @@ interface Arrival {
   readonly state: TransportState;
   /** Places of messages that had come before. */
   readonly repeated: readonly number[];
+  /** Whether it took more than the one write: what was read beside it may be old. */
+  readonly isLate: boolean;
 }
 
 interface ArrivalPorts {
@@ -63,14 +65,14 @@ export async function arrive(
   const atOnce = await (toTurn === undefined
     ? store.touch(transportId, deadline, receipts)
     : store.take(transportId, deadline, toTurn(messages), receipts));
-  if (atOnce !== undefined) return { state: atOnce, repeated: [] };
+  if (atOnce !== undefined) return { state: atOnce, repeated: [], isLate: false };
   const giveUpAt = clock.now() + RESUME_TIME;
   for (;;) {
     const seen = await store.transport(transportId);
     if (seen === undefined || seen.end !== undefined || seen.next !== undefined) return undefined;
     // A write whose answer was lost, and which the SDK repeated, is refused for having been made.
     const isCountedAlready = seen.tally.recent.some(({ frame }) => frame === receipts[0]?.frame);
-    if (isCountedAlready) return { state: seen, repeated: tried };
+    if (isCountedAlready) return { state: seen, repeated: tried, isLate: true };
     const waits = seen.resuming && !opens && (receipts.length > 0 || toTurn !== undefined);
     if (waits) {
       if (seen.lost) return undefined;
@@ -94,7 +96,7 @@ export async function arrive(
       ...(turn !== undefined && { turn }),
     };
     const state = await store.tally(transportId, seen, change);
-    if (state !== undefined) return { state, repeated };
+    if (state !== undefined) return { state, repeated, isLate: true };
     tried = repeated;
   }
 }

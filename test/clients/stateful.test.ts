@@ -1,85 +1,144 @@
 // Stateful reconnect with the stock client: what breaks below it, neither its user nor its server's author notices.
 
-import type { HubConnection } from "@microsoft/signalr";
-import { defineHub } from "signalr-lambda";
+import type { HubConnection, IHttpConnectionOptions } from "@microsoft/signalr";
 import { describe, expect, it } from "vitest";
-import { Arrivals } from "../local/local-gateway.ts";
-import { RunningClock, type TestClock } from "./running-clock.ts";
-import { calls, closing, type RunningService, serve } from "./running-service.ts";
-
-interface Client {
-  told(text: string): void;
-}
+import { disorder, recordedHub } from "./recorded-hub.ts";
+import { RunningClock } from "./running-clock.ts";
+import { calls, type RunningService, serve } from "./running-service.ts";
 
 async function start() {
-  const events = new Arrivals<string>();
-  const runs: unknown[] = [];
-  let goOn = (): void => undefined;
-  const working = new Promise<void>((resolve) => {
-    goOn = resolve;
-  });
-  const chat = defineHub<Client>()({
-    methods: {
-      join: (hub, group: string) => hub.groups.add(group),
-      tell: (hub, group: string, text: string) => hub.clients.group(group).told(text),
-      tellMe: (hub, text: string) => hub.clients.caller.told(text),
-      echo(_hub, value: unknown) {
-        runs.push(value);
-        return value;
-      },
-      async work() {
-        events.push("working");
-        await working;
-        return "late";
-      },
-    },
-    onConnected: () => void events.push("connected"),
-    onReconnected: () => void events.push("reconnected"),
-    onDisconnected: (_hub, { stopCalled, error }) => void events.push(`disconnected ${stopCalled} ${error?.code}`),
-  });
-  return { service: await serve({ hubs: { chat } }, new RunningClock()), events, runs, goOn: () => goOn() };
+  const hub = recordedHub();
+  const auth = ({ headers }: { headers: Readonly<Record<string, string | undefined>> }) =>
+    headers["x-user"] === undefined ? null : { sub: headers["x-user"] };
+  return { ...hub, service: await serve({ hubs: hub.hubs, auth }, new RunningClock()) };
 }
 
-async function connect(service: RunningService, path = "/chat"): Promise<HubConnection> {
-  const connection = service.track(service.build(path).withStatefulReconnect().build());
+async function connect(service: RunningService, options: IHttpConnectionOptions = {}) {
+  const connection = service.track(service.build("/chat", options).withStatefulReconnect().build());
+  const noticed: string[] = [];
+  connection.onreconnecting(() => noticed.push("reconnecting"));
+  connection.onclose(() => noticed.push("closed"));
   await connection.start();
-  return connection;
+  return { connection, noticed };
 }
 
-function cut(service: RunningService, index = 0): void {
-  service.server.faults.cut(service.server.transports()[index]?.id ?? "");
+/** Cuts every socket but those of `others`. */
+function cut({ server }: RunningService, others: ReadonlySet<string> = new Set()): void {
+  for (const { id } of server.transports()) if (!others.has(id)) server.faults.cut(id);
 }
+
+const idsOf = ({ server }: RunningService) => new Set(server.transports().map(({ id }) => id));
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 describe("a stateful client", () => {
   it("goes on as if nothing had been when its socket is cut", async () => {
-    const { service, events } = await start();
-    const connection = await connect(service);
+    const { service, events, names } = await start();
+    const { connection, noticed } = await connect(service);
     const told = calls(connection, "told");
     const { connectionId } = connection;
     await connection.invoke("join", "room");
-    for (let time = 0; time < 3; time++) {
-      const reconnected = time === 0 ? 2 : 1;
+    await connection.invoke("remember", "me");
+    expect(await events.next()).toMatchObject({ name: "connected" });
+    for (const time of numbers(3)) {
       cut(service);
       expect(await connection.invoke("echo", time)).toBe(time);
       await connection.invoke("tell", "room", `text ${time}`);
       expect(await told.next()).toEqual([`text ${time}`]);
-      for (let count = 0; count < reconnected; count++) await events.next();
+      expect(await events.next()).toMatchObject({ name: "reconnected" });
     }
+    expect(await connection.invoke("recall")).toEqual(["me", ["room"]]);
     expect(connection.connectionId).toBe(connectionId);
+    expect(noticed).toEqual([]);
     await connection.stop();
-    expect(await events.next()).toBe("disconnected true undefined");
-    expect(events.all).toEqual(["connected", ...Array(3).fill("reconnected"), "disconnected true undefined"]);
+    await service.table.ended();
+    expect(names()).toEqual(["connected", ...Array(3).fill("reconnected"), "disconnected true undefined"]);
   });
 
   it("gets the result of the method that ran when its socket was cut", async () => {
-    const { service, events, goOn } = await start();
-    const connection = await connect(service);
-    const asked = connection.invoke("work");
-    expect([await events.next(), await events.next()]).toEqual(["connected", "working"]);
+    const { service, started, goOn } = await start();
+    const { connection } = await connect(service);
+    const asked = connection.invoke("work", "late");
+    await started.next();
     cut(service);
     await expect.poll(() => service.server.transports().length).toBe(1);
     goOn();
     expect(await asked).toBe("late");
     expect(await connection.invoke("echo", 1)).toBe(1);
+  });
+
+  it("gets what everybody sends once, and in the order of each sender, while it is cut again and again", async () => {
+    const { service, events } = await start();
+    const senders = await Promise.all(numbers(4).map(() => service.connect()));
+    const sockets = idsOf(service);
+    const { connection, noticed } = await connect(service, { headers: { "x-user": "ada" } });
+    const told = calls(connection, "told");
+    const { connectionId } = connection;
+    await connection.invoke("join", "room");
+    const ways = [["tell", "room"], ["tellUser", "ada"], ["tellOne", connectionId], ["tellAll"]] as const;
+    const sending = senders.map(async (sender, from) => {
+      const [method, ...to] = ways[from] as (typeof ways)[number];
+      for (const number of numbers(50)) {
+        await sender.invoke(method, ...to, [from, number]);
+        if (from === 0 && number % 7 === 3) cut(service, sockets);
+      }
+    });
+    await Promise.all(sending);
+    await connection.invoke("tellMe", "last");
+    const received: unknown[] = [];
+    for (let [text] = await told.next(); text !== "last"; [text] = await told.next()) received.push(text);
+    for (const from of numbers(4)) {
+      const ofSender = (received as number[][]).filter(([sender]) => sender === from).map(([, number]) => number);
+      expect(ofSender).toEqual(numbers(50));
+    }
+    expect(connection.connectionId).toBe(connectionId);
+    expect(noticed).toEqual([]);
+    expect(disorder(events.all)).toBeUndefined();
+  });
+
+  it("has each of its sends and invocations run once, while it is cut again and again", async () => {
+    const { service, runs } = await start();
+    const { connection, noticed } = await connect(service);
+    const sends: Promise<void>[] = [];
+    const results: unknown[] = [];
+    for (const number of numbers(20)) {
+      sends.push(...numbers(5).map((each) => connection.send("note", `send ${number} ${each}`)));
+      if (number % 3 === 1) cut(service);
+      results.push(await connection.invoke("echo", number));
+      if (number % 3 === 2) cut(service);
+    }
+    await Promise.all(sends);
+    expect(await connection.invoke("echo", "last")).toBe("last");
+    expect(results).toEqual(numbers(20));
+    const sent = numbers(20).flatMap((number) => numbers(5).map((each) => `send ${number} ${each}`));
+    await expect.poll(() => runs.length).toBe(121);
+    expect(runs.filter((run) => typeof run === "number")).toEqual(numbers(20));
+    expect(runs.filter((run) => String(run).startsWith("send")).sort()).toEqual(sent.sort());
+    expect(noticed).toEqual([]);
+  });
+
+  it("has many invocations at once answered, each once, while it is cut", async () => {
+    const { service, runs } = await start();
+    const { connection, noticed } = await connect(service);
+    const asked: Promise<unknown>[] = [];
+    for (const round of numbers(5)) {
+      for (const each of numbers(8)) asked.push(connection.invoke("echo", round * 8 + each));
+      await asked[round * 8];
+      cut(service);
+    }
+    expect(await Promise.all(asked)).toEqual(numbers(40));
+    expect([...runs].sort((one, other) => Number(one) - Number(other))).toEqual(numbers(40));
+    expect(noticed).toEqual([]);
+  });
+});
+
+describe("of two stateful clients, one that is cut", () => {
+  it("leaves the other alone", async () => {
+    const { service } = await start();
+    const one: HubConnection = (await connect(service)).connection;
+    const sockets = idsOf(service);
+    const other: HubConnection = (await connect(service)).connection;
+    cut(service, sockets);
+    expect(await Promise.all([one.invoke("echo", 1), other.invoke("echo", 2)])).toEqual([1, 2]);
+    expect(one.connectionId).not.toBe(other.connectionId);
   });
 });

@@ -119,6 +119,7 @@ const invoke = (id: number, target: string, ...args: unknown[]): string =>
   JSON.stringify({ type: 1, invocationId: String(id), target, arguments: args });
 const failed = (id: number, target: string): string =>
   `< {"type":3,"invocationId":"${id}","error":"An unexpected error occurred invoking '${target}' on the server."}`;
+const PING = '< {"type":6}';
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 async function advance(milliseconds: number): Promise<void> {
@@ -132,11 +133,14 @@ describe("a method", () => {
     const ports = portsWith();
     await open(ports);
     const running = frame(ports, invoke(1, "work", 60_000));
-    await advance(24_999);
+    await advance(14_999);
     expect(events).toEqual(["work 60000"]);
+    // A client that waits for an answer, and hears nothing, sends no pings.
     await advance(1);
+    expect(events).toEqual(["work 60000", PING]);
+    await advance(10_000);
     await running;
-    expect(events).toEqual(["work 60000", failed(1, "work")]);
+    expect(events).toEqual(["work 60000", PING, failed(1, "work")]);
     expect((await ports.store.transport(TRANSPORT))?.turn).toBeUndefined();
   });
 
@@ -146,7 +150,7 @@ describe("a method", () => {
     const running = frame(ports, invoke(1, "work", 60_000), invoke(2, "work", 1));
     await advance(25_000);
     await running;
-    expect(events).toEqual(["work 60000", failed(1, "work"), failed(2, "work")]);
+    expect(events).toEqual(["work 60000", PING, failed(1, "work"), failed(2, "work")]);
   });
 
   it("is answered when a schema never settles", async () => {
@@ -156,7 +160,7 @@ describe("a method", () => {
     await advance(25_000);
     await running;
     const error = "Failed to invoke 'checked' due to an error on the server.";
-    expect(events).toEqual([`< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
+    expect(events).toEqual([PING, `< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
   });
 
   it("does not start when its schemas settle after its client was told of the end", async () => {
@@ -167,7 +171,7 @@ describe("a method", () => {
     await running;
     await advance(2_000);
     const error = "Failed to invoke 'late' due to an error on the server.";
-    expect(events).toEqual([`< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
+    expect(events).toEqual([PING, `< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
   });
 
   it("whose frame is gone when its turn comes is answered with an error", async () => {
@@ -195,7 +199,7 @@ describe("a method", () => {
     expect(events).toEqual(["work 1000"]);
     await advance(1);
     await frame(ports, invoke(3, "work", 1));
-    expect(events).toEqual(["work 1000", '< {"type":6}']);
+    expect(events).toEqual(["work 1000", PING]);
     await advance(750);
     await advance(1);
     await advance(1);
@@ -243,7 +247,8 @@ describe("an ending", () => {
     const running = frame(ports, invoke(1, "work", 20_000), '{"type":7}');
     await advance(20_000);
     await running;
-    expect(events).toEqual(["work 20000", expect.stringContaining('"invocationId":"1"'), '< {"type":7}', "closed"]);
+    const answer = expect.stringContaining('"invocationId":"1"');
+    expect(events).toEqual(["work 20000", PING, answer, '< {"type":7}', "closed"]);
     await disconnect(ports, { transportId: TRANSPORT, code: 1000, connectedAt: clock.now() });
     expect(events.at(-1)).toBe("disconnected true undefined");
     expect(await ports.store.transport(TRANSPORT)).toBeUndefined();
