@@ -14,6 +14,7 @@ Serves the service that FILE exports as default, and reloads it on change withou
   --isolate     run each function in threads of its own, one event at a time, as
                 Lambda does: variables of the file are not shared
   --pages D     serve the files of a directory to browsers; TypeScript is compiled
+  --pages P=D   the same below /P/; both may be given several times
 `;
 
 function parse(args: readonly string[]) {
@@ -25,10 +26,16 @@ function parse(args: readonly string[]) {
       host: { type: "string" },
       "data-dir": { type: "string" },
       isolate: { type: "boolean", default: false },
-      pages: { type: "string" },
+      pages: { type: "string", multiple: true, default: [] },
       help: { type: "boolean", short: "h" },
     },
   });
+}
+
+/** `lab=site/lab` is served below /lab/, `site` at the root. */
+function pathAndDirectory(given: string): [path: string, directory: string] {
+  const [, path = "", directory = given] = /^([\w.~-]+)=(.*)$/.exec(given) ?? [];
+  return [path, directory];
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -47,7 +54,7 @@ async function main(args: readonly string[]): Promise<void> {
     isolate: values.isolate,
     ...(values.host !== undefined && { host: values.host }),
     ...(values["data-dir"] !== undefined && { dataDir: values["data-dir"] }),
-    ...(values.pages !== undefined && { pages: values.pages }),
+    ...(values.pages.length > 0 && { pages: Object.fromEntries(values.pages.map(pathAndDirectory)) }),
   });
   const stop = (): void => void server.close().then(() => process.exit(0));
   process.once("SIGINT", stop);

@@ -12,9 +12,12 @@ export interface DevOptions extends LocalServerOptions {
   readonly isolate?: boolean;
 }
 
+/** Whoever tries something out is not to wait a minute for it. Milliseconds. */
+const SWEEP_INTERVAL = 5_000;
+
 /**
  * Starts the server, then prints its URL and what it serves. A later change that does not load leaves the running
- * service as it is.
+ * service as it is. Pages may switch faults, if the server listens on a loopback address.
  *
  * @throws ServiceFileError if the file does not load now; what `startLocalServer` throws.
  */
@@ -42,13 +45,18 @@ export async function dev(
   );
   try {
     if (first === undefined || first instanceof Error) throw first;
-    server = await runServer(first, { ...options, log }, isolate ? threadedFunctions : undefined);
+    server = await runServer(
+      first,
+      { faultApi: true, sweepInterval: SWEEP_INTERVAL, ...options, log },
+      isolate ? threadedFunctions : undefined,
+    );
   } catch (error) {
     await watching.close();
     throw error;
   }
   console.log(server.url);
   for (const { path } of first.service.hubs.values()) console.log(`  hub ${server.url}/${path}`);
+  for (const path of pagePaths(options.pages)) console.log(`  page ${server.url}/${path}`);
   console.log(`Watching ${file}. Stop with Ctrl+C.`);
 
   const running = server;
@@ -58,4 +66,9 @@ export async function dev(
       await running.close();
     },
   };
+}
+
+function pagePaths(pages: LocalServerOptions["pages"]): readonly string[] {
+  if (typeof pages !== "object") return pages === undefined ? [] : [""];
+  return Object.keys(pages).map((segment) => (segment === "" ? "" : `${segment}/`));
 }

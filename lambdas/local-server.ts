@@ -13,8 +13,18 @@ export interface LocalServerOptions {
   readonly host?: string;
   /** Keeps connections on disk, and the secret of their tokens, so that they survive the process. @default in memory */
   readonly dataDir?: string;
-  /** A directory whose files are served to browsers. @default none */
-  readonly pages?: string;
+  /** A directory whose files are served to browsers, or several: `{ "": "site", lab: "lab/page" }`. @default none */
+  readonly pages?: string | Readonly<Record<string, string>>;
+  /**
+   * Lets pages served from here switch faults, at `/_gateway/faults`, and watch what the gateway does. On a loopback
+   * address only. @default false
+   */
+  readonly faultApi?: boolean;
+  /**
+   * Milliseconds from one start of the sweeper to the next. One that finds no connection goes home, so this is how late
+   * the silence of a first client may be noticed. @default 60_000, as it is deployed
+   */
+  readonly sweepInterval?: number;
   /** Time, for tests. @default the machine's */
   readonly clock?: Clock;
   /** @default JSON lines on standard output, warnings and errors only */

@@ -54,7 +54,7 @@ export async function runServer(
 }
 
 type ServeOptions = Pick<LocalServerOptions, "clock" | "log"> &
-  Pick<GatewayOptions, "port" | "host" | "pages"> & { readonly room: FunctionRoom };
+  Pick<GatewayOptions, "port" | "host" | "pages" | "faultApi" | "sweepInterval"> & { readonly room: FunctionRoom };
 
 async function serve(
   source: ServiceSource,

@@ -1,7 +1,7 @@
 // The command line as a user has it: the built package, in a process of its own.
 
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
@@ -95,6 +95,30 @@ describe("signalr-lambda dev", () => {
 
     expect(await server.errorText(/goes on as it was/)).toContain("realtime.ts:1:");
     expect(await connection.invoke("greet", "Ada")).toBe("Hello, Ada");
+  });
+
+  it("serves pages from several directories, and lets them switch faults", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    for (const page of ["home", "lab"]) {
+      await mkdir(join(directory, page));
+      await writeFile(join(directory, page, "index.html"), page);
+    }
+    const pages = ["--pages", join(directory, "home"), "--pages", `lab=${join(directory, "lab")}`];
+    const server = start("dev", file, "--port", "0", ...pages);
+    const url = await server.line();
+    for (const [path, page] of Object.entries({ "/": "home", "/lab/": "lab" })) {
+      expect(await server.line(/page/)).toBe(`  page ${url}${path}`);
+      expect(await (await fetch(url + path)).text()).toBe(page);
+    }
+    const cut = {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: '{"fault":"cut","client":"a"}',
+    };
+    expect((await fetch(`${url}/_gateway/faults`, cut)).status).toBe(404);
+    const foreign = { ...cut, headers: { ...cut.headers, origin: "https://evil.test" } };
+    expect((await fetch(`${url}/_gateway/faults`, foreign)).status).toBe(403);
   });
 
   it("goes on after a promise that a method left rejected, and logs its error", async () => {

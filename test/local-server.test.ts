@@ -105,6 +105,26 @@ it("says what a service file must export when it gets something else", async () 
   );
 });
 
+it.each<[number, LocalServerOptions]>([
+  [60_000, {}],
+  [5_000, { sweepInterval: 5_000 }],
+])("looks for work every %i ms when nobody is connected", async (interval, options) => {
+  const clock = new FakeClock();
+  await serve({ clock, ...options });
+  await expect.poll(() => clock.nextWake).toBe(interval);
+});
+
+it("lets no page switch faults unless it is told to, nor when it is open to others", async () => {
+  const ask = ({ url }: LocalServer) => fetch(`${url}/_gateway/faults`, { signal: AbortSignal.timeout(10_000) });
+  const { server: closed } = await serve();
+  expect((await ask(closed)).status).toBe(404);
+  const { server: exposed } = await serve({ faultApi: true, host: "0.0.0.0" });
+  expect((await ask(exposed)).status).toBe(404);
+  const { server: open } = await serve({ faultApi: true });
+  const events = await ask(open);
+  expect(events.headers.get("content-type")).toBe("text/event-stream");
+});
+
 it("gives the data directory back when it cannot start", async () => {
   const dataDir = await newDirectory();
   const { server: other } = await serve();

@@ -1,4 +1,4 @@
-// What the README and the page about clients show, compiled; and the README's service, with its client.
+// What the documents show, compiled; and the README's service, with its client.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -8,35 +8,38 @@ import { promisify } from "node:util";
 import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import type { Service } from "signalr-lambda";
 import { startLocalServer } from "signalr-lambda/local";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 
-let directory: string;
-let blocks: readonly string[];
-
-beforeAll(async () => {
+/** The blocks of TypeScript in a document, as files of a directory. */
+async function extract(document: string): Promise<{ readonly directory: string; readonly count: number }> {
   // Inside the repository, so that the blocks find the packages they import.
   await mkdir(join(ROOT, "node_modules/.cache"), { recursive: true });
-  directory = await mkdtemp(join(ROOT, "node_modules/.cache/readme-"));
-  const pages = await Promise.all(["README.md", "docs/client.md"].map((page) => readFile(join(ROOT, page), "utf8")));
-  blocks = [...pages.join("").matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+  const directory = await mkdtemp(join(ROOT, "node_modules/.cache/readme-"));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const text = await readFile(join(ROOT, document), "utf8");
+  const blocks = [...text.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
   // The block with a name is the file of that name, which others import.
   await Promise.all(
     blocks.map((code, index) =>
       writeFile(join(directory, /^\/\/ (\S+\.ts)$/m.exec(code)?.[1] ?? `block-${index}.ts`), code),
     ),
   );
-});
+  return { directory, count: blocks.length };
+}
 
-afterAll(() => rm(directory, { recursive: true }));
-
-it("compiles every block", async () => {
-  expect(blocks.length).toBeGreaterThan(5);
+it.each([
+  ["README.md", []],
+  ["docs/lifetime.md", ["dom"]],
+  ["docs/client.md", []],
+])("compiles every block of %s", async (document, libraries) => {
+  const { directory, count } = await extract(document);
+  expect(count).toBeGreaterThan(0);
   const config = {
     extends: join(ROOT, "tsconfig.json"),
-    compilerOptions: { noUnusedLocals: false, paths: {} },
+    compilerOptions: { noUnusedLocals: false, paths: {}, lib: ["es2023", "esnext.disposable", ...libraries] },
     include: ["*.ts"],
   };
   await writeFile(join(directory, "tsconfig.json"), JSON.stringify(config));
@@ -45,6 +48,7 @@ it("compiles every block", async () => {
 });
 
 it("shows a service that does what it says", async () => {
+  const { directory } = await extract("README.md");
   const { default: service } = (await import(join(directory, "realtime.ts"))) as { default: Service };
   const server = await startLocalServer(service);
   const connection = new HubConnectionBuilder().withUrl(`${server.url}/chat`).configureLogging(LogLevel.None).build();
@@ -56,5 +60,23 @@ it("shows a service that does what it says", async () => {
   expect(await received).toEqual(["anonymous", "Hello"]);
   expect(await connection.invoke("shout", "hello")).toBe("HELLO");
   await connection.stop();
+  await server.close();
+});
+
+it("shows lifetime events in their order", async () => {
+  const { directory } = await extract("docs/lifetime.md");
+  const { default: service } = (await import(join(directory, "realtime.ts"))) as { default: Service };
+  const server = await startLocalServer(service);
+  const build = () => new HubConnectionBuilder().withUrl(`${server.url}/chat`).configureLogging(LogLevel.None).build();
+  const [watcher, other] = [build(), build()];
+  const came = new Promise((resolve) => watcher.on("came", resolve));
+  const left = new Promise((resolve) => watcher.on("left", (...args) => resolve(args)));
+  await watcher.start();
+  await other.start();
+  const id = other.connectionId;
+  expect(await came).toBe(id);
+  await other.stop();
+  expect(await left).toEqual([id, true]);
+  await watcher.stop();
   await server.close();
 });

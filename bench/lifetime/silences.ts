@@ -15,11 +15,12 @@ export interface Silence {
 }
 
 export const SEED = 20_260_101;
-const CLIENTS = 200;
-/** Clients that come to a hub with nobody in it, one after the other: each takes minutes. */
-const LONE_CLIENTS = 20;
+const CLIENTS = 1_000;
+const CLOSED_CLIENTS = 300;
+/** Each comes to a hub with nobody in it, which takes minutes. */
+const LONE_CLIENTS = 40;
 /** In which the clients fall silent. Milliseconds. */
-const SPAN = 10 * 60_000;
+const SPAN = 8 * 60_000;
 const MINUTE = 60_000;
 /** A one-minute schedule starts its function at any time of the minute. Milliseconds. */
 const JITTER = 59_000;
@@ -39,18 +40,18 @@ export async function measureSilences(): Promise<Silence[]> {
   const silent = CLIENT_TIMEOUT + LATE;
   const away = DISCONNECT_TIMEOUT + LATE;
   return [
-    { name: "silent, not resumable", times: await amongOthers({}, "silent"), bound: silent },
-    { name: "silent, resumable", times: await amongOthers(STATEFUL, "silent"), bound: silent + away },
-    { name: "socket closed, resumable", times: await amongOthers(STATEFUL, "closed"), bound: away },
+    { name: "silent, not resumable", times: await amongOthers(CLIENTS, {}, "silent"), bound: silent },
+    { name: "silent, resumable", times: await amongOthers(CLIENTS, STATEFUL, "silent"), bound: silent + away },
+    { name: "socket closed, resumable", times: await amongOthers(CLOSED_CLIENTS, STATEFUL, "closed"), bound: away },
     { name: "silent, the only client of all", times: await alone(), bound: silent },
   ];
 }
 
 /** Some client is always there, as in a hub that is used. */
-function amongOthers(client: Client, way: "silent" | "closed"): Promise<readonly number[]> {
-  return simulate(CLIENTS, async ({ cloud, random, lose }) => {
+function amongOthers(clients: number, client: Client, way: "silent" | "closed"): Promise<readonly number[]> {
+  return simulate(clients, async ({ cloud, random, lose }) => {
     void keepAlive(cloud);
-    const losses = Array.from({ length: CLIENTS }, async () => {
+    const losses = Array.from({ length: clients }, async () => {
       await cloud.clock.sleep(random() * SPAN);
       await lose(client, way);
     });
@@ -79,7 +80,10 @@ interface Simulation {
 }
 
 /** How long it took from the loss of each client to its end. */
-async function simulate(clients: number, scenario: (simulation: Simulation) => Promise<void>): Promise<readonly number[]> {
+async function simulate(
+  clients: number,
+  scenario: (simulation: Simulation) => Promise<void>,
+): Promise<readonly number[]> {
   const random = seededRandom(SEED);
   const lost = new Map<string, number>();
   const times: number[] = [];
@@ -101,7 +105,8 @@ async function simulate(clients: number, scenario: (simulation: Simulation) => P
       if (way === "closed") await opened.disconnect(LOST);
     };
     await clock.during(scenario({ cloud, random, lose, ended: () => times.length }));
-    await clock.pass(PATIENCE);
+    const giveUpAt = clock.now() + PATIENCE;
+    while (times.length < clients && clock.now() < giveUpAt) await clock.pass(1_000);
     if (times.length < clients) throw new Error(`${clients - times.length} clients never ended.`);
     return times;
   } finally {

@@ -1,10 +1,10 @@
 // What one tick of the sweeper takes over idle connections.
 
-import { recordAnswers } from "./recorded-answers.ts";
-import { openClient, openMeteredHub } from "../units/metered-hub.ts";
 import { median } from "../median.ts";
 import type { Item } from "../units/item-size.ts";
 import type { Bill } from "../units/meter.ts";
+import { openClient, openMeteredHub } from "../units/metered-hub.ts";
+import { recordAnswers } from "./recorded-answers.ts";
 
 export interface SweptCrowd {
   readonly connections: number;

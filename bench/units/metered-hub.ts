@@ -31,25 +31,25 @@ export function openMeteredHub({ onDisconnected, ...options }: MeteredHubOptions
 
 function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
   return defineHub<{ receive(text: string): void }>()({
-  methods: {
-    nothing() {},
-    echo: (_hub, text: string) => text,
-    join: (hub, group: string) => hub.groups.add(group),
-    toClient: (hub, id: string, text: string) => hub.clients.client(id).receive(text),
-    /** One after the other. */
-    async inARow(hub, id: string, count: number) {
-      for (let index = 0; index < count; index++) await hub.clients.client(id).receive("hello");
+    methods: {
+      nothing() {},
+      echo: (_hub, text: string) => text,
+      join: (hub, group: string) => hub.groups.add(group),
+      toClient: (hub, id: string, text: string) => hub.clients.client(id).receive(text),
+      /** One after the other. */
+      async inARow(hub, id: string, count: number) {
+        for (let index = 0; index < count; index++) await hub.clients.client(id).receive("hello");
+      },
+      async atOnce(hub, id: string, count: number) {
+        await Promise.all(Array.from({ length: count }, () => hub.clients.client(id).receive("hello")));
+      },
+      toGroup: (hub, text: string) => hub.clients.group(GROUP).receive(text),
+      toAll: (hub, text: string) => hub.clients.all.receive(text),
+      async hold() {
+        gate.emit("held");
+        await once(gate, "open");
+      },
     },
-    async atOnce(hub, id: string, count: number) {
-      await Promise.all(Array.from({ length: count }, () => hub.clients.client(id).receive("hello")));
-    },
-    toGroup: (hub, text: string) => hub.clients.group(GROUP).receive(text),
-    toAll: (hub, text: string) => hub.clients.all.receive(text),
-    async hold() {
-      gate.emit("held");
-      await once(gate, "open");
-    },
-  },
     ...(onDisconnected && { onDisconnected: ({ connectionId }) => onDisconnected(connectionId) }),
   });
 }

@@ -14,7 +14,7 @@ const Name = z.string().trim().min(1).max(30);
 const Room = z.string().trim().min(1).max(30);
 const Text = z.string().trim().min(1).max(1000);
 
-const chat = defineHub<ChatClient>()({
+export const chat = defineHub<ChatClient>()({
   methods: {
     join: {
       args: [Room, Name],

@@ -1,4 +1,5 @@
 import { API_GATEWAY } from "../apigateway/index.ts";
+import type { Clock } from "../hub/index.ts";
 import type { Faults, PostFailure, SocketLifetime } from "./faults.ts";
 import type { FunctionName } from "./functions.ts";
 import type { Transport } from "./transport.ts";
@@ -27,9 +28,13 @@ class Strikes<Value> {
 /** The switches as the gateway sees them: it asks at each point where AWS may fail. */
 export class FaultSwitches implements Faults {
   readonly #transports: ReadonlyMap<string, Transport>;
+  readonly #clock: Clock;
   /** Kept apart from the open transports: one that ends while half-open still holds a client that must be told. */
   readonly #halfOpen = new Map<string, Transport>();
   #dropped = new Strikes<true>();
+  /** Transports whose `$disconnect` gets lost. A transport ends once, so there is nothing to count. */
+  readonly #droppedOf = new Set<string>();
+  #refusals: { readonly until: number; readonly query: readonly (readonly [string, string])[] }[] = [];
   #duplicated = new Strikes<true>();
   #disconnectDelay = new Strikes<number>();
   #messageDelay = new Strikes<number>();
@@ -37,12 +42,14 @@ export class FaultSwitches implements Faults {
   #postFailures: { readonly transportId: string | undefined; readonly strikes: Strikes<number> }[] = [];
   #lifetime = PLATFORM_LIFETIME;
 
-  constructor(transports: ReadonlyMap<string, Transport>) {
+  constructor(transports: ReadonlyMap<string, Transport>, clock: Clock) {
     this.#transports = transports;
+    this.#clock = clock;
   }
 
-  dropDisconnects(times?: number): void {
-    this.#dropped.arm(true, times);
+  dropDisconnects(times?: number, transportId?: string): void {
+    if (transportId === undefined) this.#dropped.arm(true, times);
+    else this.#droppedOf.add(this.#open(transportId).id);
   }
 
   duplicateDisconnects(times?: number): void {
@@ -74,6 +81,16 @@ export class FaultSwitches implements Faults {
     this.#halfOpen.delete(transportId);
   }
 
+  refuseConnects(milliseconds: number, query: Readonly<Record<string, string>> = {}): void {
+    const now = this.#clock.now();
+    this.#refusals = this.#refusals.filter(({ until }) => until > now);
+    this.#refusals.push({ until: now + milliseconds, query: Object.entries(query) });
+  }
+
+  age(transportId: string, milliseconds: number): void {
+    this.#open(transportId).age(milliseconds);
+  }
+
   failPosts({ statusCode, times, transportId }: PostFailure): void {
     const strikes = new Strikes<number>();
     strikes.arm(statusCode, times);
@@ -92,6 +109,8 @@ export class FaultSwitches implements Faults {
 
   reset(): void {
     this.#dropped = new Strikes();
+    this.#droppedOf.clear();
+    this.#refusals = [];
     this.#duplicated = new Strikes();
     this.#disconnectDelay = new Strikes();
     this.#messageDelay = new Strikes();
@@ -102,9 +121,24 @@ export class FaultSwitches implements Faults {
   }
 
   /** How often one `$disconnect` event arrives, and how late. */
-  strikeDisconnect(): { readonly copies: 0 | 1 | 2; readonly delay: number } {
-    if (this.#dropped.take()) return { copies: 0, delay: 0 };
+  strikeDisconnect(transportId: string): { readonly copies: 0 | 1 | 2; readonly delay: number } {
+    if (this.#droppedOf.delete(transportId) || this.#dropped.take()) return { copies: 0, delay: 0 };
     return { copies: this.#duplicated.take() ? 2 : 1, delay: this.#disconnectDelay.take() ?? 0 };
+  }
+
+  /** Whether a negotiation or a socket with this query is refused. */
+  refusesConnect(query: string): boolean {
+    const now = this.#clock.now();
+    const given = new URLSearchParams(query);
+    return this.#refusals.some(
+      (refusal) => refusal.until > now && refusal.query.every(([name, value]) => given.get(name) === value),
+    );
+  }
+
+  /** The transports of a client that has named itself: those that are open, or those that are half-open. */
+  transportsOf(client: string, half = false): readonly string[] {
+    const transports = [...(half ? this.#halfOpen : this.#transports).values()];
+    return transports.filter((transport) => transport.client === client).map(({ id }) => id);
   }
 
   /** How late a message's function starts. */

@@ -19,8 +19,8 @@ export interface SocketLifetime {
 
 /** What goes wrong on AWS, on demand. `times` counts events, and is every one of them unless said. */
 export interface Faults {
-  /** `$disconnect` events get lost. */
-  dropDisconnects(times?: number): void;
+  /** `$disconnect` events get lost; of one transport, if one is named. */
+  dropDisconnects(times?: number, transportId?: string): void;
   /** `$disconnect` events arrive twice, at once. */
   duplicateDisconnects(times?: number): void;
   /** `$disconnect` events arrive this many milliseconds late. */
@@ -36,6 +36,13 @@ export interface Faults {
   release(transportId: string): void;
   /** The TCP connection breaks: both sides see 1006. */
   cut(transportId: string): void;
+  /**
+   * For this many milliseconds negotiations and sockets are refused with 503, as if the gateway were away; only those
+   * whose query has these values, if any are given.
+   */
+  refuseConnects(milliseconds: number, query?: Readonly<Record<string, string>>): void;
+  /** The socket is older by this many milliseconds, to its `$disconnect` event too. At 2 hours it is cut (1001). */
+  age(transportId: string, milliseconds: number): void;
   /** Posts to `@connections` fail with a status. */
   failPosts(failure: PostFailure): void;
   /** Invocations of one function throw before it runs. */

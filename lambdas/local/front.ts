@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { API_GATEWAY } from "../apigateway/index.ts";
 import type { ConnectionsApi } from "./connections-api.ts";
+import type { FaultApi } from "./fault-api.ts";
 import type { HttpApi } from "./http-api.ts";
 import type { Pages } from "./pages.ts";
 import { readBody } from "./requests.ts";
@@ -11,10 +12,11 @@ interface Services {
   readonly connections: ConnectionsApi;
   readonly http: HttpApi;
   readonly pages: Pages | undefined;
+  readonly faultApi: FaultApi | undefined;
 }
 
 /** Answers what is not an upgrade: hands each request to the service its route names. */
-export function serveRequests({ isHub, connections, http, pages }: Services) {
+export function serveRequests({ isHub, connections, http, pages, faultApi }: Services) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = "GET", url = "/", headers } = request;
     const route = routeRequest(method, url, isHub);
@@ -26,6 +28,10 @@ export function serveRequests({ isHub, connections, http, pages }: Services) {
         response.writeHead(answer.statusCode, answer.headers).end(answer.body);
         break;
       }
+      case "faults":
+        if (faultApi === undefined) answerText(response, 404);
+        else await faultApi(request, response);
+        break;
       case "negotiate":
         await http(request, response);
         break;

@@ -5,15 +5,17 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Duplex } from "node:stream";
 import type { Clock, Log } from "../hub/index.ts";
 import { connectionsApi } from "./connections-api.ts";
+import { faultApi } from "./fault-api.ts";
 import { FaultSwitches } from "./fault-switches.ts";
 import type { Faults } from "./faults.ts";
 import { answerText, serveRequests } from "./front.ts";
 import type { Functions } from "./functions.ts";
+import { GatewayEvents } from "./gateway-events.ts";
 import { httpApi } from "./http-api.ts";
 import { openServer } from "./http-server.ts";
 import { inProcessHandler, type SdkRequestHandler } from "./in-process-handler.ts";
 import { Invocations } from "./invocations.ts";
-import { FOREIGN_HOST, hostCheck } from "./local-names.ts";
+import { FOREIGN_HOST, hostCheck, isLocalName } from "./local-names.ts";
 import type { Pages } from "./pages.ts";
 import { type IsHub, routeUpgrade, STAGE_PATH } from "./routes.ts";
 import { SocketApi } from "./socket-api.ts";
@@ -31,6 +33,11 @@ export interface GatewayOptions {
   readonly hubPaths?: () => readonly string[];
   /** Answers GET requests that are not sockets. */
   readonly pages?: Pages;
+  /**
+   * Lets pages of this server switch faults and watch the gateway. On a loopback address only: on others it stays off.
+   * @default false
+   */
+  readonly faultApi?: boolean;
   /** Milliseconds from one start of the sweeper to the next. @default 60_000 */
   readonly sweepInterval?: number;
 }
@@ -62,7 +69,8 @@ export interface LocalGateway {
 export async function startGateway(options: GatewayOptions): Promise<LocalGateway> {
   const { functions, clock, log, sweepInterval = 60_000, hubPaths, pages } = options;
   const transports = new Map<string, Transport>();
-  const faults = new FaultSwitches(transports);
+  const faults = new FaultSwitches(transports, clock);
+  const events = new GatewayEvents(clock);
   const invocations = new Invocations({ functions, faults, clock, log });
   const connections = connectionsApi({ transports, faults, stagePath: STAGE_PATH });
 
@@ -72,8 +80,15 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     return paths === undefined ? path !== "" : paths.includes(path.toLowerCase());
   };
   const isOwnHost = hostCheck(options.host);
-  const socketApi = new SocketApi({ transports, invocations, faults, clock, log, domainName: authority });
-  const serve = serveRequests({ isHub, connections, http: httpApi({ invocations, clock }), pages });
+  const socketApi = new SocketApi({ transports, invocations, faults, events, clock, log, domainName: authority });
+  const isOpenToPages = options.faultApi === true && isLocalName(options.host ?? "127.0.0.1");
+  const serve = serveRequests({
+    isHub,
+    connections,
+    http: httpApi({ invocations, faults, events, clock }),
+    pages,
+    faultApi: isOpenToPages ? faultApi({ faults, events, clock, stopped: invocations.stopped }) : undefined,
+  });
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     if (!isOwnHost(request.headers.host)) return answerText(response, 403, FOREIGN_HOST);

@@ -3,6 +3,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HttpEvent, HttpResult } from "../apigateway/index.ts";
 import type { Clock } from "../hub/index.ts";
+import type { FaultSwitches } from "./fault-switches.ts";
+import { clientOf, type GatewayEvents } from "./gateway-events.ts";
 import type { Invocations } from "./invocations.ts";
 import { API_ID, commonLogTime, decodePath, gatewayId, grouped, headersOf, readBody, sourceIpOf } from "./requests.ts";
 
@@ -14,15 +16,24 @@ const TEXT_TYPES = /^(text\/|application\/(json|javascript|xml)\b)/i;
 
 interface HttpApiOptions {
   readonly invocations: Invocations;
+  readonly faults: FaultSwitches;
+  readonly events: GatewayEvents;
   readonly clock: Clock;
 }
 
 export type HttpApi = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-export function httpApi({ invocations, clock }: HttpApiOptions): HttpApi {
+export function httpApi({ invocations, faults, events, clock }: HttpApiOptions): HttpApi {
   return async (request, response) => {
+    const query = queryOf(request.url);
+    await serve(request, response, query);
+    if (request.method === "POST") events.tell(clientOf(query), { kind: "negotiated", status: response.statusCode });
+  };
+
+  async function serve(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {
     const body = await readBody(request, BODY_BYTES);
     if (body === undefined) return answerMessage(response, 413, "Request Entity Too Large");
+    if (faults.refusesConnect(query)) return answerMessage(response, 503, "Service Unavailable");
     const event = httpEvent(request, body, clock.now());
     if (event === undefined) return answerMessage(response, 400, "Bad Request");
     const outcome = await invocations.invoke("negotiate", (functions, context) => functions.negotiate(event, context));
@@ -30,16 +41,21 @@ export function httpApi({ invocations, clock }: HttpApiOptions): HttpApi {
     if (outcome.kind !== "returned" || !answer(response, outcome.result)) {
       answerMessage(response, 500, "Internal Server Error");
     }
-  };
+  }
+}
+
+/** What stands behind the first question mark. */
+function queryOf(url = "/"): string {
+  return url.split("?").slice(1).join("?");
 }
 
 /** Undefined for a path whose escapes are malformed. */
 function httpEvent(request: IncomingMessage, body: Buffer, now: number): HttpEvent | undefined {
   const { method = "GET", url = "/", headers } = request;
-  const [path = "/", ...query] = url.split("?");
+  const [path = "/"] = url.split("?");
   const rawPath = decodePath(path);
   if (rawPath === undefined) return undefined;
-  const rawQueryString = query.join("?");
+  const rawQueryString = queryOf(url);
   const parameters = new URLSearchParams(rawQueryString);
   // Cookies have a field of their own, and no header beside it.
   const lowerCaseHeaders = headersOf(request)

@@ -1,4 +1,4 @@
-// The pages beside a service: a directory of static files, whose scripts may be written in TypeScript.
+// The pages beside a service: directories of static files, whose scripts may be written in TypeScript.
 
 import { realpathSync, statSync } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
@@ -32,10 +32,21 @@ const CONTENT_TYPES: ReadonlyMap<string, string> = new Map([
 /**
  * Finds the page for the path of a URL: `/` is index.html, and `/x.js` is bundled from x.ts if there is no x.js.
  * Undefined for anything outside of `directory`, for names with a leading dot, and for links to either.
+ * Several directories are given by the first segment of the paths they serve: `{ "": "site", lab: "lab/page" }`.
  *
  * @throws TypeError if there is no such directory.
  */
-export function pages(directory: string): Pages {
+export function pages(directory: string | Readonly<Record<string, string>>): Pages {
+  if (typeof directory === "string") return pagesOf(directory);
+  const bySegment = new Map(Object.entries(directory).map(([segment, each]) => [segment, pagesOf(each)]));
+  return async (path) => {
+    const [, segment = "", rest = ""] = /^\/([^/]+)(\/.*)$/s.exec(path) ?? [];
+    const inSegment = segment === "" ? undefined : bySegment.get(segment);
+    return inSegment === undefined ? bySegment.get("")?.(path) : inSegment(rest);
+  };
+}
+
+function pagesOf(directory: string): Pages {
   if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
     throw new TypeError(`There is no directory '${directory}' to serve pages from.`);
   }

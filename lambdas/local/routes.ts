@@ -5,6 +5,8 @@ import { decodePath, STAGE } from "./requests.ts";
 
 /** Everything below it is the gateway's own, as if it were another host. */
 const GATEWAY_PATH = "/_gateway";
+/** Where pages find the fault switches. */
+const FAULTS_PATH = `${GATEWAY_PATH}/faults`;
 /** The stage: where raw sockets connect and below which `@connections` lies. */
 export const STAGE_PATH = `${GATEWAY_PATH}/${STAGE}`;
 
@@ -12,12 +14,14 @@ export type IsHub = (path: string) => boolean;
 
 export type RequestRoute =
   | { readonly kind: "gateway" }
+  | { readonly kind: "faults" }
   | { readonly kind: "negotiate" }
   | { readonly kind: "page"; readonly path: string }
   | { readonly kind: "refused"; readonly status: 400 | 404 | 405 };
 
 export function routeRequest(method: string, url: string, isHub: IsHub): RequestRoute {
   const { path } = split(url);
+  if (path === FAULTS_PATH) return { kind: "faults" };
   if (isGatewayPath(path)) return { kind: "gateway" };
   const decoded = decodePath(path);
   if (decoded === undefined) return { kind: "refused", status: 400 };

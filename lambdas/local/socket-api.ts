@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { API_GATEWAY, type SocketResult } from "../apigateway/index.ts";
 import type { Clock, Log } from "../hub/index.ts";
 import type { FaultSwitches } from "./fault-switches.ts";
+import { clientOf, type GatewayEvents } from "./gateway-events.ts";
 import type { Invocations, Outcome } from "./invocations.ts";
 import { connectEvent, disconnectEvent, messageEvent, type Peer, peerOf } from "./socket-events.ts";
 import { CONNECTION_LOST, type Ending, Transport } from "./transport.ts";
@@ -13,6 +14,7 @@ interface SocketApiOptions {
   readonly transports: Map<string, Transport>;
   readonly invocations: Invocations;
   readonly faults: FaultSwitches;
+  readonly events: GatewayEvents;
   readonly clock: Clock;
   readonly log: Log;
   readonly domainName: string;
@@ -31,7 +33,9 @@ export class SocketApi {
    * posts to it answer 410 and its client cannot send.
    */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, query: string): void {
-    const peer = peerOf(request, this.#options.domainName, this.#options.clock.now());
+    const { events, domainName, clock } = this.#options;
+    const peer = peerOf(request, domainName, clock.now());
+    const client = clientOf(query);
     // One server per upgrade, because this is how `ws` lets a request wait after its own checks and before the 101.
     const server = new WebSocketServer({
       noServer: true,
@@ -41,19 +45,23 @@ export class SocketApi {
       handleProtocols: () => false,
       verifyClient: (_, decide: (accepted: boolean, status?: number, body?: string) => void) => {
         void this.#connect(peer, request, query).then((status) => {
-          if (status !== 200) return decide(false, status, STATUS_CODES[status] ?? "Refused");
+          if (status !== 200) {
+            events.tell(client, { kind: "refused", status });
+            return decide(false, status, STATUS_CODES[status] ?? "Refused");
+          }
           if (socket.writable) return decide(true);
           // The client left while connect ran.
-          void this.#disconnect(peer, CONNECTION_LOST);
+          void this.#disconnect(peer, client, CONNECTION_LOST);
         });
       },
     });
-    server.handleUpgrade(request, socket, head, (webSocket) => this.#open(peer, webSocket, socket));
+    server.handleUpgrade(request, socket, head, (webSocket) => this.#open(peer, client, webSocket, socket));
   }
 
   /** 200 to accept, or the status that refuses the upgrade. */
   async #connect(peer: Peer, request: IncomingMessage, query: string): Promise<number> {
-    const { invocations } = this.#options;
+    const { invocations, faults } = this.#options;
+    if (faults.refusesConnect(query)) return 503;
     const event = connectEvent(peer, request, query);
     const outcome = await invocations.invoke("connect", (functions, context) => functions.connect(event, context));
     if (invocations.stopped.aborted) return 503;
@@ -63,10 +71,11 @@ export class SocketApi {
     return status < 300 ? 200 : status;
   }
 
-  #open(peer: Peer, webSocket: WebSocket, socket: Duplex): void {
-    const { transports, clock, faults } = this.#options;
-    const transport = new Transport({
+  #open(peer: Peer, client: string | undefined, webSocket: WebSocket, socket: Duplex): void {
+    const { transports, clock, faults, events } = this.#options;
+    const transport: Transport = new Transport({
       id: peer.connectionId,
+      client,
       connectedAt: peer.connectedAt,
       identity: peer.identity,
       webSocket,
@@ -77,10 +86,12 @@ export class SocketApi {
       onEnd: (ending) => {
         transports.delete(peer.connectionId);
         this.#explain(peer, ending);
-        void this.#disconnect(peer, ending);
+        events.tell(client, { kind: "closed", code: ending.code });
+        void this.#disconnect({ ...peer, connectedAt: transport.connectedAt }, client, ending);
       },
     });
     transports.set(peer.connectionId, transport);
+    events.tell(client, { kind: "accepted" });
   }
 
   /** Starts at once, in arrival order and without waiting for the one before: API Gateway has no queue either. */
@@ -98,12 +109,13 @@ export class SocketApi {
     transport.post(Buffer.from(frame));
   }
 
-  async #disconnect(peer: Peer, ending: Ending): Promise<void> {
-    const { invocations, faults, clock } = this.#options;
+  async #disconnect(peer: Peer, client: string | undefined, ending: Ending): Promise<void> {
+    const { invocations, faults, events, clock } = this.#options;
     if (invocations.stopped.aborted) return;
-    const { copies, delay } = faults.strikeDisconnect();
+    const { copies, delay } = faults.strikeDisconnect(peer.connectionId);
     const event = disconnectEvent(peer, ending, clock.now());
     if (delay > 0) await clock.sleep(delay, invocations.stopped);
+    events.tell(client, { kind: "disconnect", delivered: copies > 0 });
     const arrivals = Array.from({ length: copies }, () =>
       invocations.invoke("disconnect", (functions, context) => functions.disconnect(event, context)),
     );

@@ -16,6 +16,8 @@ export const CONNECTION_LOST: Ending = { code: 1006, reason: "" };
 
 interface TransportOptions {
   readonly id: string;
+  /** How its client names itself, if it does. */
+  readonly client: string | undefined;
   /** Epoch milliseconds: when connect began, from which the 2 hours count. */
   readonly connectedAt: number;
   readonly identity: { readonly userAgent?: string; readonly sourceIp: string };
@@ -33,7 +35,7 @@ interface TransportOptions {
 /** One open socket with API Gateway's limits on what it carries and how long it lives. */
 export class Transport {
   readonly id: string;
-  readonly connectedAt: number;
+  readonly client: string | undefined;
   readonly identity: TransportOptions["identity"];
   /** Epoch milliseconds of the last message in either direction. Control frames do not count: the harsher reading. */
   lastActiveAt: number;
@@ -44,6 +46,7 @@ export class Transport {
   readonly #onMessage: (text: string) => void;
   readonly #onEnd: (ending: Ending) => void;
   readonly #frames = new FrameSizes(API_GATEWAY.frameBytes);
+  #connectedAt: number;
   #received = 0;
   #ended = false;
   /** What was posted while half-open; undefined while frames pass. */
@@ -52,7 +55,8 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.id = options.id;
-    this.connectedAt = options.connectedAt;
+    this.client = options.client;
+    this.#connectedAt = options.connectedAt;
     this.identity = options.identity;
     this.lastActiveAt = options.clock.now();
     this.#webSocket = options.webSocket;
@@ -62,6 +66,10 @@ export class Transport {
     this.#onEnd = options.onEnd;
     this.#listen(options.socket);
     void this.#watchLifetime();
+  }
+
+  get connectedAt(): number {
+    return this.#connectedAt;
   }
 
   /** Sends one text message. False if the socket has ended: "gone". */
@@ -100,6 +108,11 @@ export class Transport {
       for (const data of held) this.#webSocket.send(data, { binary: false });
       this.#webSocket.resume();
     }
+  }
+
+  age(milliseconds: number): void {
+    this.#connectedAt -= milliseconds;
+    this.lifetimeChanged();
   }
 
   /** Looks at the limits again. */
@@ -150,7 +163,7 @@ export class Transport {
 
   #timeLeft(): number {
     const { connectionDuration, idleTimeout } = this.#lifetime();
-    return Math.min(this.connectedAt + connectionDuration, this.lastActiveAt + idleTimeout) - this.#clock.now();
+    return Math.min(this.#connectedAt + connectionDuration, this.lastActiveAt + idleTimeout) - this.#clock.now();
   }
 }
 

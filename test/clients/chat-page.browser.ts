@@ -1,28 +1,12 @@
 // The chat example in a real browser: `node --import tsx test/clients/chat-page.browser.ts [url]`.
-// Starts the built package's server itself, unless it is given the URL of one that runs. Needs /usr/bin/chromium.
+// Starts what `npm start` runs itself, unless it is given the URL of one that runs. Needs /usr/bin/chromium.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { CHROMIUM, check, type Server, startServer, summarize } from "./browser.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const SERVER = ["dist/lambdas/cli.js", "dev", "examples/chat/realtime.ts", "--pages", "examples/chat/page", "--port"];
-const CHROMIUM = {
-  executablePath: "/usr/bin/chromium",
-  args: [
-    ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-    ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  ],
-};
 /** Automatic reconnect waits 0, 2, 10 and 30 seconds, then the page goes on by itself. Milliseconds. */
 const PATIENCE = 60_000;
-
-let passed = 0;
-let failed = 0;
 
 const given = process.argv[2];
 const server = given === undefined ? await startServer() : undefined;
@@ -36,8 +20,7 @@ try {
   await browser.close();
   server?.kill();
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+summarize();
 
 async function chat(context: BrowserContext): Promise<void> {
   const thrown: string[] = [];
@@ -141,17 +124,6 @@ async function outage(server: Server, ada: Page, bob: Page, cleo: Page): Promise
   });
 }
 
-async function check(title: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-    passed++;
-    console.log(`passed: ${title}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED: ${title}\n${error instanceof Error ? error.message : error}`);
-  }
-}
-
 // --- the page, as its users find their way in it ---------------------------------------------------------------------
 
 async function join(page: Page, name: string, room: string): Promise<void> {
@@ -179,38 +151,4 @@ async function state(page: Page, now: string): Promise<void> {
 
 function lines(page: Page): Promise<string[]> {
   return page.getByRole("log").locator("p").allTextContents();
-}
-
-// --- the server ------------------------------------------------------------------------------------------------------
-
-interface Server {
-  readonly url: string;
-  /** At once, so that clients are told nothing. */
-  kill(): void;
-  /** On the same port. */
-  restart(): Promise<void>;
-}
-
-async function startServer(): Promise<Server> {
-  let { child, url } = await spawnServer("0");
-  return {
-    url,
-    kill: () => void child.kill("SIGKILL"),
-    async restart() {
-      ({ child } = await spawnServer(new URL(url).port));
-    },
-  };
-}
-
-/** Started when its first line says where it listens. */
-async function spawnServer(port: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, [...SERVER, port], { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = (await Promise.race([
-    once(createInterface(child.stdout), "line"),
-    once(child, "exit").then(([code]) => assert.fail(`The server ended with exit code ${code}.`)),
-    sleep(30_000, undefined, { ref: false }).then(() => assert.fail("The server said nothing for 30 seconds.")),
-  ])) as [string];
-  const url = /http:\/\/\S+/.exec(line)?.[0];
-  assert.ok(url !== undefined, `The server's first line has no URL: ${line}`);
-  return { child, url };
 }

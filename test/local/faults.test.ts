@@ -52,6 +52,16 @@ describe("faults of $disconnect", () => {
     expect(heard(opened)).toEqual([id]);
   });
 
+  it("drop that of one transport, and no other", async () => {
+    const opened = await openGateway();
+    const { id } = await opened.openTransport();
+    opened.faults.dropDisconnects(1, id);
+    const [other] = await comeAndGo(opened, 1);
+    opened.faults.cut(id);
+    const [another] = await comeAndGo(opened, 1);
+    expect(heard(opened)).toEqual([other, another]);
+  });
+
   it("bring them twice, the same event", async () => {
     const opened = await openGateway();
     opened.faults.duplicateDisconnects(1);
@@ -166,6 +176,45 @@ describe("other faults", () => {
     );
     expect(() => faults.halfOpen("x=")).toThrow(TypeError);
     faults.release("x=");
+  });
+
+  it("refuse negotiations and sockets for a while, before any function runs", async () => {
+    const { open, gateway, faults, invoked, clock } = await openGateway();
+    const negotiate = async () => (await fetch(`${gateway.url}/chat/negotiate`, { method: "POST" })).status;
+    faults.refuseConnects(5_000);
+    await clock.advance(4_999);
+    await expect(open()).rejects.toMatchObject({ status: 503 });
+    expect(await negotiate()).toBe(503);
+    expect([...invoked.connect.all, ...invoked.negotiate.all]).toEqual([]);
+    await clock.advance(1);
+    await open();
+    expect(await negotiate()).toBe(200);
+  });
+
+  it("refuse only those whose query says so, until reset", async () => {
+    const { open, faults } = await openGateway();
+    faults.refuseConnects(5_000, { lab: "a", room: "1" });
+    for (const query of ["", "?lab=a", "?lab=b&room=1", "?room=1"]) await open(`/chat${query}`);
+    await expect(open("/chat?room=1&lab=a&x=y")).rejects.toMatchObject({ status: 503 });
+    faults.reset();
+    await open("/chat?room=1&lab=a&x=y");
+  });
+
+  it("make a transport older, which is cut at 2 hours", async () => {
+    const { openTransport, faults, clock, invoked, gateway } = await openGateway();
+    const { client, id } = await openTransport();
+    const { id: other } = await openTransport();
+    faults.age(id, 120 * MINUTE - 1_000);
+    await clock.advance(999);
+    expect(client.webSocket.readyState).toBe(client.webSocket.OPEN);
+    await clock.advance(1);
+    expect((await client.closed).code).toBe(1001);
+    expect((await invoked.disconnect.next()).event.requestContext).toMatchObject({
+      connectionId: id,
+      disconnectStatusCode: 1001,
+      connectedAt: clock.now() - 120 * MINUTE,
+    });
+    expect(gateway.transports().map((transport) => transport.id)).toEqual([other]);
   });
 
   it("make a message throw before its function runs", async () => {

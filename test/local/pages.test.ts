@@ -140,6 +140,36 @@ describe("pages", () => {
   });
 });
 
+describe("pages of several directories", () => {
+  const several = (path: string) => pages({ "": directory, lab: join(directory, "sub") })(path);
+
+  it.each([
+    ["/", "<h1>home</h1>"],
+    ["/sub/", "sub"],
+    ["/lab/", "sub"],
+    ["/lab/data.json", "{}"],
+  ])("serve %s", async (path, body) => {
+    expect((await several(path))?.body.toString()).toBe(body);
+  });
+
+  it.each([
+    "/lab",
+    "/lab/logo.svg",
+    "/lab/../index.html",
+    "/lab/.hidden.html",
+    "/lab/%2e%2e/index.html",
+    "/__proto__/index.html",
+    "/constructor/",
+    "//lab/",
+  ])("do not serve %s", async (path) => {
+    expect(await several(path)).toBeUndefined();
+  });
+
+  it("serve nothing at the root when none is given for it", async () => {
+    expect(await pages({ lab: directory })("/index.html")).toBeUndefined();
+  });
+});
+
 describe("a script written in TypeScript", () => {
   it("is bundled with what it imports, and a source map", async () => {
     const page = await get("/main.js");
