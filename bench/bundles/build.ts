@@ -14,8 +14,8 @@ const SERVICE = fileURLToPath(new URL("./service.ts", import.meta.url));
 
 /** Functions that do nothing, by what they depend on. */
 const BARE = {
-  jose: new URL("./bare/jose.ts", import.meta.url),
   "dynamodb-jose": new URL("./bare/dynamodb-jose.ts", import.meta.url),
+  "dynamodb-connections-jose": new URL("./bare/dynamodb-connections-jose.ts", import.meta.url),
   "dynamodb-connections": new URL("./bare/dynamodb-connections.ts", import.meta.url),
 } as const;
 
@@ -23,8 +23,8 @@ type Bare = keyof typeof BARE;
 
 /** Each function, and the bare one to compare it with. */
 export const FUNCTIONS: Readonly<Record<FunctionName, Bare>> = {
-  negotiate: "jose",
-  connect: "dynamodb-jose",
+  negotiate: "dynamodb-jose",
+  connect: "dynamodb-connections-jose",
   message: "dynamodb-connections",
   disconnect: "dynamodb-connections",
   sweep: "dynamodb-connections",

@@ -13,17 +13,21 @@ export function recordAnswers(table: RequestHandler): { record: RequestHandler; 
       ...table,
       async handle(request) {
         const answer = await table.handle(request);
-        answers.set(String(request.body), answer);
+        answers.set(textOf(request.body), answer);
         return answer;
       },
     },
     replay: {
       ...table,
       async handle(request) {
-        const answer = answers.get(String(request.body));
+        const answer = answers.get(textOf(request.body));
         if (answer === undefined) throw new Error("This was not asked when the answers were recorded.");
         return answer;
       },
     },
   };
+}
+
+function textOf(body: string | Uint8Array): string {
+  return Buffer.from(body).toString();
 }

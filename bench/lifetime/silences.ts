@@ -16,7 +16,7 @@ export interface Silence {
 
 export const SEED = 20_260_101;
 const CLIENTS = 1_000;
-const CLOSED_CLIENTS = 300;
+const RESUMABLE_CLIENTS = 300;
 /** Each comes to a hub with nobody in it, which takes minutes. */
 const LONE_CLIENTS = 40;
 /** In which the clients fall silent. Milliseconds. */
@@ -41,8 +41,12 @@ export async function measureSilences(): Promise<Silence[]> {
   const away = DISCONNECT_TIMEOUT + LATE;
   return [
     { name: "silent, not resumable", times: await amongOthers(CLIENTS, {}, "silent"), bound: silent },
-    { name: "silent, resumable", times: await amongOthers(CLIENTS, STATEFUL, "silent"), bound: silent + away },
-    { name: "socket closed, resumable", times: await amongOthers(CLOSED_CLIENTS, STATEFUL, "closed"), bound: away },
+    {
+      name: "silent, resumable",
+      times: await amongOthers(RESUMABLE_CLIENTS, STATEFUL, "silent"),
+      bound: silent + away,
+    },
+    { name: "socket closed, resumable", times: await amongOthers(RESUMABLE_CLIENTS, STATEFUL, "closed"), bound: away },
     { name: "silent, the only client of all", times: await alone(), bound: silent },
   ];
 }

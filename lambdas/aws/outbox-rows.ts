@@ -19,19 +19,20 @@ const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#ended)";
 
 export function outboxRows(table: TableClient): OutboxVerbs {
   return {
-    async nextNumber(connectionId, { flusher, now, bytes, limit, handshakes }) {
+    async nextNumber(connectionId, { flusher, nonce, now, bytes, limit, handshakes }) {
       const asked = handshakes === undefined ? "" : ` AND ${isHandshake(handshakes)}`;
       const row = await table.update(
         keys.connection(connectionId),
         "SET #last = if_not_exists(#last, :zero) + :one, #bytes = if_not_exists(#bytes, :zero) + :bytes, " +
-          "#room = if_not_exists(#room, :limit), " +
+          "#room = if_not_exists(#room, :limit), #nonce = :nonce, " +
           "#flusher = if_not_exists(#flusher, :flusher), #flushingSince = if_not_exists(#flushingSince, :now)",
-        `${LIVES} AND (attribute_not_exists(#bytes) OR #bytes < #room)${asked}`,
+        `${LIVES} AND (attribute_not_exists(#bytes) OR (#bytes < #room AND #nonce <> :nonce))${asked}`,
         {
           ":zero": 0,
           ":one": 1,
           ":bytes": bytes,
           ":flusher": flusher,
+          ":nonce": nonce,
           ":now": now,
           ":limit": limit,
           ...(handshakes !== undefined && { ":handshakes": handshakes }),
@@ -41,6 +42,8 @@ export function outboxRows(table: TableClient): OutboxVerbs {
       const present = await table.get(keys.connection(connectionId));
       const connection = present && toConnection(connectionId, present);
       if (connection === undefined || connection.ended) return undefined;
+      // Given out before, as by a retry of the SDK, and nobody took one since.
+      if (present?.nonce === nonce) return connection;
       return handshakes === undefined || connection.handshakes === handshakes ? "full" : undefined;
     },
     async putMessage(connectionId, { number, record, handshakes }, bytes, now) {
@@ -106,11 +109,13 @@ export function outboxRows(table: TableClient): OutboxVerbs {
       return row !== undefined;
     },
     async leaveFlush(connectionId, flusher, sent, next) {
-      await table.update(keys.connection(connectionId), "SET #sent = :sent, #flusher = :next", "#flusher = :flusher", {
-        ":sent": sent,
-        ":next": next,
-        ":flusher": flusher,
-      });
+      const row = await table.update(
+        keys.connection(connectionId),
+        "SET #sent = :sent, #flusher = :next",
+        "#flusher = :flusher",
+        { ":sent": sent, ":next": next, ":flusher": flusher },
+      );
+      return row !== undefined;
     },
   };
 }

@@ -88,7 +88,7 @@ export function resumeRows(table: TableClient): ResumeVerbs {
       await table.delete(keys.transport(id), "attribute_exists(#resuming)");
     },
     async dropReplaced(id) {
-      // A connect function may have died before it did.
+      // A connect function may have died before it did this.
       await table.delete(keys.session(id));
       await table.delete(keys.transport(id), "attribute_exists(#next)");
     },
@@ -131,8 +131,8 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
     { ":new": transportId, ":old": from.transportId, ":now": now, ":stateful": stateful, ":issuedAt": issuedAt },
   );
   if (moved === undefined) {
+    if ((await table.delete(transport, "attribute_not_exists(#next)")) === undefined) return false;
     await table.delete(keys.session(transportId));
-    await table.delete(transport);
     return false;
   }
   await table

@@ -2,7 +2,7 @@
 // unconditional: that would bring back a row that has been deleted.
 
 import type { EndClaim, EndFrom, Phase, Receipt, Store, Tally, TransportState, Trim, Turn } from "../hub/index.ts";
-import { isSilent } from "../hub/index.ts";
+import { isSilent, MOST_RECEIPTS } from "../hub/index.ts";
 import { keys, transportPartitions } from "./table.ts";
 import type { Row, TableClient, Values } from "./table-client.ts";
 
@@ -71,8 +71,8 @@ export function transportRows(table: TableClient): TransportVerbs {
         },
       ),
     async trim(id, trim) {
-      const { sets, removes, condition, values } = trimming(trim);
-      await update(id, `SET ${sets}${removes === "" ? "" : ` REMOVE ${removes}`}`, `${LIVES} AND ${condition}`, values);
+      const { condition, values } = trimming(trim);
+      await update(id, "SET #acknowledged = :acknowledged, #recent = :rest", `${LIVES} AND ${condition}`, values);
     },
     count: (id) => update(id, "ADD #waiting :one", LIVES, { ":one": 1 }),
     async steal(id, turn, seen) {
@@ -207,7 +207,14 @@ function counts(receipts: readonly Receipt[]): string {
 function countValues(receipts: readonly Receipt[]): Values {
   if (receipts.length === 0) return {};
   const texts = receipts.map(toText);
-  return { ":zero": 0, ":none": [], ":count": texts.length, ":receipts": texts, ":first": texts[0] };
+  return {
+    ":zero": 0,
+    ":none": [],
+    ":count": texts.length,
+    ":receipts": texts,
+    ":first": texts[0],
+    ":most": MOST_RECEIPTS,
+  };
 }
 
 function isPlain(receipts: readonly Receipt[]): string {
@@ -215,7 +222,7 @@ function isPlain(receipts: readonly Receipt[]): string {
   if (receipts.length === 0) return present;
   return (
     `${present} AND attribute_not_exists(#expected) AND ` +
-    "(attribute_not_exists(#recent) OR NOT contains(#recent, :first))"
+    "(attribute_not_exists(#recent) OR (size(#recent) < :most AND NOT contains(#recent, :first)))"
   );
 }
 
@@ -230,21 +237,18 @@ function isAsSeen({ tally, lost, resuming }: TransportState): string {
 }
 
 /** Only what is as it was seen is forgotten: the count tells of every message that came since, the size of every trim. */
-function trimming({ seen, acknowledged, drop }: Trim): {
-  readonly sets: string;
-  readonly removes: string;
-  readonly condition: string;
-  readonly values: Values;
-} {
+function trimming({ seen, acknowledged, drop }: Trim): { readonly condition: string; readonly values: Values } {
   const none = seen.recent.length === 0 ? " OR attribute_not_exists(#recent)" : "";
   return {
-    sets: "#acknowledged = :acknowledged",
-    // The last one first: DynamoDB takes all places from before the update, local engines remove one by one.
-    removes: Array.from({ length: drop }, (_, index) => `#recent[${drop - 1 - index}]`).join(", "),
     condition:
       `#received = :trimmed AND (size(#recent) = :size${none}) AND ` +
       "(attribute_not_exists(#acknowledged) OR #acknowledged <= :acknowledged)",
-    values: { ":acknowledged": acknowledged, ":trimmed": seen.received, ":size": seen.recent.length },
+    values: {
+      ":acknowledged": acknowledged,
+      ":trimmed": seen.received,
+      ":size": seen.recent.length,
+      ":rest": seen.recent.slice(drop).map(toText),
+    },
   };
 }
 

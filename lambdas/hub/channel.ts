@@ -13,7 +13,7 @@ export interface Channel {
   answer(record: string): Promise<PostOutcome>;
   /** One that does not count: pings, acknowledgements, goodbyes. Records written meanwhile share the next post. */
   write(record: string): Promise<PostOutcome>;
-  /** Resolves when everything sent and written so far is posted. */
+  /** Resolves when everything sent and written so far is posted. @throws what kept an answer from being kept. */
   flushed(): Promise<void>;
 }
 
@@ -64,21 +64,37 @@ export function openNumberedChannel(
 ): Channel {
   const direct = openChannel(transports, transportId);
   let last: Promise<void> = Promise.resolve();
+  let failure: { readonly error: unknown } | undefined;
 
-  function queue(record: string, isAnswer: boolean): Promise<PostOutcome> {
-    const sent = last.then(() => send(record, isAnswer));
+  function queue(record: string): Promise<void> {
+    const sent = last.then(() => send(record, false));
     last = sent.catch(() => undefined);
-    return sent.then(() => "accepted");
+    return sent;
+  }
+
+  /** Nobody waits for it, but for all of them. */
+  async function answer(record: string): Promise<PostOutcome> {
+    last = last
+      .then(() => send(record, true))
+      .catch((error) => {
+        failure ??= { error };
+      });
+    await last;
+    return failure === undefined ? "accepted" : "failed";
   }
 
   return {
     transportId,
-    send: (record) => queue(record, false),
-    answer: (record) => queue(record, true),
+    async send(record) {
+      await queue(record);
+      return "accepted";
+    },
+    answer,
     write: direct.write,
     async flushed() {
       await last;
       await direct.flushed();
+      if (failure !== undefined) throw failure.error;
     },
   };
 }

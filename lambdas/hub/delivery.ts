@@ -47,7 +47,8 @@ export function createDelivery(
         await channel.send(record),
       );
     } else if (member.transportId === BUFFERED) {
-      if (!(await sendQueued(ports, member.connectionId, { record }))) await ports.store.forget(audience, member);
+      const outcome = await sendQueued(ports, member.connectionId, { record });
+      if (outcome === "nobody") await ports.store.forget(audience, member);
     } else {
       await settle(ports, member, audience, record, await ports.transports.post(member.transportId, record));
     }

@@ -17,10 +17,12 @@ const GATEWAY_DURATION = 119 * 60_000;
 const GATEWAY_IDLE = 9.5 * 60_000;
 
 export async function disconnect(ports: CallerPorts, event: Disconnect): Promise<void> {
-  const { transportId } = event;
-  const state = await ports.store.transport(transportId);
+  const isRefusal = event.code === 1003 || event.code === 1009;
+  const state = await present(ports, event.transportId, isRefusal);
   // Mostly the client has said Close before it closed its socket, and nothing is left to do.
   if (state === undefined || state.phase === "ended" || state.next !== undefined) return;
+  if (state.lost && !isRefusal) return;
+  const { transportId } = state;
   // No handshake has come: nobody was connected, and connect may be writing still. Its deadline ends it.
   if (state.phase === "accepted" && state.turn === undefined) return;
   if (!isServed(ports, state)) return;
@@ -38,6 +40,15 @@ export async function disconnect(ports: CallerPorts, event: Disconnect): Promise
   // Connecting: whoever runs `onConnected` finds the mark. Open since then: it is ended here.
   const marked = await ports.store.markEnd(transportId, reason, ports.clock.now());
   if (marked?.phase === "open") await endConnection(ports, { transportId, from, reason });
+}
+
+/**
+ * A client whose frame was refused sends it again by its next transport, and again: so its connection ends, wherever it
+ * is by now.
+ */
+async function present(ports: CallerPorts, transportId: string, follows: boolean): Promise<TransportState | undefined> {
+  const state = await ports.store.transport(transportId);
+  return follows && state?.next !== undefined ? present(ports, state.next, true) : state;
 }
 
 function toReason(ports: CallerPorts, event: Disconnect, state: TransportState): EndReason {

@@ -47,8 +47,15 @@ const LEFT = "left";
 const PAUSE = 200;
 const ROWS_AT_ONCE = 32;
 
-/** Sends a message in order with all others. False when there is nobody to send it to. */
-export async function sendQueued(ports: OutboxPorts, connectionId: string, message: OutboxMessage): Promise<boolean> {
+/** `nobody` when the connection is over; `full` when it is given up for not taking more. */
+export type QueueOutcome = "sent" | "nobody" | "full";
+
+/** Sends a message in order with all others. */
+export async function sendQueued(
+  ports: OutboxPorts,
+  connectionId: string,
+  message: OutboxMessage,
+): Promise<QueueOutcome> {
   const { store, clock, service } = ports;
   const { record, handshakes, gone } = message;
   const flusher = ports.random.id();
@@ -58,8 +65,15 @@ export async function sendQueued(ports: OutboxPorts, connectionId: string, messa
   for (;;) {
     const now = clock.now();
     const answer = handshakes === undefined ? {} : { handshakes };
-    const connection = await store.nextNumber(connectionId, { flusher, now, bytes, limit, ...answer });
-    if (connection === undefined) return false;
+    const connection = await store.nextNumber(connectionId, {
+      flusher,
+      nonce: ports.random.id(),
+      now,
+      bytes,
+      limit,
+      ...answer,
+    });
+    if (connection === undefined) return "nobody";
     if (connection === "full") {
       if (now >= giveUpAt) return giveUp(ports, connectionId);
       await clock.sleep(PAUSE);
@@ -70,8 +84,8 @@ export async function sendQueued(ports: OutboxPorts, connectionId: string, messa
     if (!(await store.putMessage(connectionId, own, outbox.bytes, now))) continue;
     if (outbox.flusher !== flusher) await leaveToFlusher(ports, connection, now);
     else if (transportId === gone) await store.leaveFlush(connectionId, flusher, outbox.sent, transportId);
-    else await flush(ports, connection, flusher, outbox.sent);
-    return true;
+    else await flush(ports, connection, flusher, outbox.sent, own);
+    return "sent";
   }
 }
 
@@ -94,7 +108,7 @@ async function resetTransport(
   ports: OutboxPorts,
   { connectionId, transportId, outbox }: ConnectionState,
 ): Promise<void> {
-  await ports.store.leaveFlush(connectionId, outbox.flusher ?? "", outbox.sent, transportId);
+  if (!(await ports.store.leaveFlush(connectionId, outbox.flusher ?? "", outbox.sent, transportId))) return;
   await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
   await ports.transports.close(transportId);
 }
@@ -138,7 +152,9 @@ export async function openOutbox(
   return {
     head,
     flush: (after) => flush(ports, connection, flusher, after),
-    leave: () => store.leaveFlush(connectionId, flusher, head.sent, transportId),
+    async leave() {
+      await store.leaveFlush(connectionId, flusher, head.sent, transportId);
+    },
   };
 }
 
@@ -151,7 +167,13 @@ async function takeFlush(ports: OutboxPorts, connection: ConnectionState, seen: 
   if (taken !== undefined) await flush(ports, taken, flusher, taken.outbox.sent);
 }
 
-async function flush(ports: OutboxPorts, connection: ConnectionState, flusher: string, from: number): Promise<void> {
+async function flush(
+  ports: OutboxPorts,
+  connection: ConnectionState,
+  flusher: string,
+  from: number,
+  own?: QueuedMessage,
+): Promise<void> {
   const { store, clock, service } = ports;
   const { connectionId, transportId, stateful } = connection;
   const room = stateful ? undefined : service.statefulReconnectBufferSize;
@@ -160,8 +182,11 @@ async function flush(ports: OutboxPorts, connection: ConnectionState, flusher: s
   let sent = from;
   for (;;) {
     while (sent < last) {
-      const posted = await flushSome(ports, connection, sent, last);
-      if (posted === undefined) return store.leaveFlush(connectionId, flusher, sent, transportId);
+      const posted = await flushSome(ports, connection, sent, last, own);
+      if (posted === undefined) {
+        await store.leaveFlush(connectionId, flusher, sent, transportId);
+        return;
+      }
       sent = posted;
     }
     if (await store.finishFlush(connectionId, flusher, sent, room)) return;
@@ -182,9 +207,12 @@ async function flushSome(
   connection: ConnectionState,
   sent: number,
   last: number,
+  own: QueuedMessage | undefined,
 ): Promise<number | undefined> {
   const { connectionId, transportId, stateful } = connection;
-  const messages = await awaitNext(ports, connectionId, sent, last);
+  // Mostly there is nothing but what the sender has at hand.
+  const isOwn = own !== undefined && own.number === sent + 1 && own.number === last;
+  const messages = isOwn ? [own] : await awaitNext(ports, connection, sent, last);
   const batch = takeBatch(messages, sent);
   const text = batch.map((message) => toRecord(ports, connection, message)).join("");
   const outcome = text === "" ? "accepted" : await ports.transports.post(transportId, text);
@@ -212,7 +240,7 @@ function toRecord({ dialect }: OutboxPorts, { stateful, handshakes }: Connection
 /** What waits, beginning with the very next number: a message that does not come in time is passed over. */
 async function awaitNext(
   { store, clock }: OutboxPorts,
-  connectionId: string,
+  { connectionId, outbox }: ConnectionState,
   sent: number,
   last: number,
 ): Promise<readonly QueuedMessage[]> {
@@ -228,7 +256,7 @@ async function awaitNext(
     const end = Math.min(last, (messages[0]?.number ?? last + 1) - 1);
     const holes = Array.from({ length: end - sent }, (_, index) => ({ number: sent + 1 + index, record: undefined }));
     await forEachLimit(holes, ROWS_AT_ONCE, async (hole) => {
-      await store.putMessage(connectionId, hole, 0, clock.now());
+      await store.putMessage(connectionId, hole, outbox.bytes, clock.now());
     });
   }
 }
@@ -246,9 +274,9 @@ function takeBatch(messages: readonly QueuedMessage[], sent: number): readonly Q
 }
 
 /** A client that reads too slowly, or is away for too much, is not waited for. */
-async function giveUp(ports: OutboxPorts, connectionId: string): Promise<false> {
+async function giveUp(ports: OutboxPorts, connectionId: string): Promise<QueueOutcome> {
   const connection = await ports.store.connection(connectionId);
-  if (connection === undefined) return false;
+  if (connection === undefined || connection.ended) return "nobody";
   ports.log.warn("A connection is ended: more waits for its client than statefulReconnectBufferSize.", {
     connectionId,
   });
@@ -258,5 +286,14 @@ async function giveUp(ports: OutboxPorts, connectionId: string): Promise<false> 
     reason: { stopCalled: false, code: "outbox_full" },
     message: { kind: "close", error, allowReconnect: true },
   });
-  return false;
+  return "full";
+}
+
+/** A flusher that died is noticed by the next sender; when there is none, by its client's pings. */
+export async function checkFlusher(ports: OutboxPorts, connectionId: string): Promise<void> {
+  const connection = await ports.store.connection(connectionId);
+  if (connection === undefined || connection.ended) return;
+  const { outbox, transportId } = connection;
+  const isAtWork = outbox.flusher !== undefined && outbox.flusher !== transportId;
+  if (isAtWork && ports.clock.now() - outbox.flushingSince > FLUSHER_LEASE) await resetTransport(ports, connection);
 }

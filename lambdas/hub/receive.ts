@@ -5,6 +5,7 @@ import type { CallerPorts } from "./caller.ts";
 import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
 import { openConnection } from "./opening.ts";
+import { checkFlusher } from "./outbox.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
 import type { InvocationNote, TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
@@ -41,14 +42,17 @@ interface Outcome {
   readonly rest?: string;
 }
 
-/** A stock client holds back what it sends once 100,000 bytes are not acknowledged. */
+/**
+ * A stock client holds back what it sends once 100,000 bytes are not acknowledged. So one function in so many messages
+ * does not leave that to the next frame: one in four when they are large.
+ */
 function isPressing({ stateful, tally }: TransportState, { text }: Frame): boolean {
-  return stateful && (text.length >= PRESSING_SIZE || tally.received - tally.acknowledged >= PRESSING_COUNT);
+  const every = text.length >= LARGE ? 4 : 20;
+  return stateful && tally.received > 0 && tally.received % every === 0;
 }
 
-/** Characters of a frame, and messages, that are not left to be acknowledged with the next frame. */
-const PRESSING_SIZE = 4 * 1024;
-const PRESSING_COUNT = 20;
+/** Characters. */
+const LARGE = 4 * 1024;
 
 async function receiveForTurn(
   ports: CallerPorts,
@@ -140,9 +144,18 @@ async function receivePassing(
   }
   if (!pings) await pingIfDue(ports, state, now);
   await noteAcknowledged(ports, state, messages);
+  if (isCheckDue(ports, state, now)) await checkFlusher(ports, state.connectionId);
   await acknowledge(ports, state);
   return { state };
 }
+
+/** Now and then. */
+function isCheckDue({ service }: CallerPorts, state: TransportState, now: number): boolean {
+  const lastFrame = state.previousDeadline - service.lifetime.clientTimeoutInterval;
+  return state.stateful && Math.floor(lastFrame / CHECK_INTERVAL) < Math.floor(now / CHECK_INTERVAL);
+}
+
+const CHECK_INTERVAL = 30_000;
 
 /** The client says what has arrived of what it was sent. */
 async function noteAcknowledged(

@@ -87,7 +87,8 @@ async function reopen(
   const reopened = await ports.store.reopen(state.transportId, by, turn, ports.clock.now() + LATE_COUNTING);
   const holds = reopened?.turn?.holder === turn.holder;
   if (reopened === undefined || !(await answer())) {
-    if (holds) await leaveTurn(ports, state.transportId, turn);
+    // Also when the answer to the write was lost, and nobody knows whether it was made.
+    await leaveTurn(ports, state.transportId, turn);
     await outbox.leave();
     await loseAgain(ports, state);
     return false;
@@ -112,7 +113,7 @@ async function runNow(ports: CallerPorts, state: TransportState, turn: Turn, sta
   if (session === undefined) return leaveTurn(ports, state.transportId, turn);
   const context = openContext(ports, state, session, startedAt);
   await runReconnected(ports, context);
-  await drain(ports, context, turn, startedAt, undefined);
+  await drain(ports, context, turn, startedAt, state.waiting === 0 ? 0 : undefined);
   await context.channel.flushed();
 }
 

@@ -3,7 +3,7 @@
 
 import type { CallerPorts } from "./caller.ts";
 import { sayGoodbye } from "./closing.ts";
-import { endConnection, isServed } from "./ending.ts";
+import { endConnection, isServed, LEASE } from "./ending.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 
@@ -65,7 +65,7 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
   } else if (deadline === 0) {
     await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST, goodbye: {} });
   } else if (isSilent(deadline, lease)) {
-    if (await isUnused(ports, state)) await ports.store.dropUnused(transportId);
+    if (await isUnused(ports, state)) await dropUnused(ports, state, lease.lastTick);
     else if (state.lost) await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST });
     else if (state.resumable) await loseSilent(ports, state);
     else await endSilent(ports, state);
@@ -103,6 +103,15 @@ async function loseSilent(ports: CallerPorts, { transportId, deadline }: Transpo
   if ((await ports.store.transport(transportId))?.deadline !== deadline) return;
   const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout, true);
   if (lost !== undefined) await ports.transports.close(transportId);
+}
+
+/** Unless the connect function may still be at it. */
+async function dropUnused(
+  { store }: CallerPorts,
+  { transportId, deadline }: TransportState,
+  now: number,
+): Promise<void> {
+  if (deadline + LEASE < now) await store.dropUnused(transportId);
 }
 
 /** Whether a connect function died before it pointed the connection here: then there is nothing to end. */

@@ -117,6 +117,9 @@ export interface Tally {
   readonly quietUntil: number;
 }
 
+/** Beyond so many, `touch` and `take` refuse to note more: whoever looks first makes room. */
+export const MOST_RECEIPTS = 32;
+
 export interface Receipt {
   /** Equal for equal messages. */
   readonly fingerprint: string;
@@ -188,6 +191,8 @@ export interface QueuedMessage {
 export interface NumberRequest {
   /** Becomes the flusher if there is none. */
   readonly flusher: string;
+  /** Of this request: the same one made twice, as by a retry of the SDK, gives out one number. */
+  readonly nonce: string;
   readonly now: number;
   readonly bytes: number;
   /** How many bytes may be unacknowledged, or wait. */
@@ -394,15 +399,15 @@ export interface Store {
    * False when there is more, or another flusher.
    */
   finishFlush(connectionId: string, flusher: string, sent: number, limit: number | undefined): Promise<boolean>;
-  /** Leaves what waits after `sent` to `next`, if still the flusher. */
-  leaveFlush(connectionId: string, flusher: string, sent: number, next: string): Promise<void>;
+  /** Leaves what waits after `sent` to `next`; false when not the flusher any more. */
+  leaveFlush(connectionId: string, flusher: string, sent: number, next: string): Promise<boolean>;
 
   // --- frames and the turn ---------------------------------------------------------------------------------------
 
   /**
    * A frame arrived that passes the turn: moves the deadline and counts its messages. Undefined when the connection is
-   * ended or ending, its transport is lost, taken over or resuming, the messages could be repeated ones, or the frame is
-   * counted already, as after a retry of the SDK.
+   * ended or ending, its transport is lost, taken over or resuming, the messages could be repeated ones, there
+   * are {@link MOST_RECEIPTS}, or the frame is counted already, as after a retry of the SDK.
    */
   touch(transportId: string, deadline: number, receipts?: readonly Receipt[]): Promise<TransportState | undefined>;
   /** The same, and takes the turn if nobody has it: the state's `turn.holder` says who does. */
@@ -457,7 +462,10 @@ export interface Store {
 
   // --- membership ------------------------------------------------------------------------------------------------
 
-  /** Enters hub and user, then checks that the connection still lives; if not, takes both back and says false. */
+  /**
+   * Enters hub and user, and makes the resume key known; then checks that the connection still lives. If not, takes all
+   * back and says false.
+   */
   enter(member: Member, hub: string, userIdentifier: string | undefined): Promise<boolean>;
   /** Joins a group in the same manner. Idempotent. */
   join(member: Member, hub: string, group: string): Promise<boolean>;

@@ -10,15 +10,26 @@
 
 import { type ClientMessage, type Dialect, isCounted } from "../protocol/index.ts";
 import type { Clock, Transports } from "./ports.ts";
-import type { Receipt, Store, Tally, TallyChange, TransportState, Trim, Turn } from "./store.ts";
+import {
+  MOST_RECEIPTS,
+  type Receipt,
+  type Store,
+  type Tally,
+  type TallyChange,
+  type TransportState,
+  type Trim,
+  type Turn,
+} from "./store.ts";
 
 /** How much later than the frame behind it a frame's function may begin. Milliseconds. */
 const SETTLING = 3_000;
 /** A client that was silent for so long after its messages were acknowledged has read the acknowledgement. Milliseconds. */
 const IDLE = 30_000;
-/** Receipts that stay, and how many there may be before the older ones go. */
-const KEPT = 16;
-const KEPT_MOST = 24;
+/** A client that got an acknowledgement in time repeats nothing older. Milliseconds. */
+const REPEATABLE = 10_000;
+/** A frame with more messages is counted by somebody who has looked, and may keep so many in all. */
+const LARGE_FRAME = 16;
+const MOST_KEPT = 500;
 
 interface Arriving {
   readonly transportId: string;
@@ -40,11 +51,12 @@ interface ArrivalPorts {
   readonly transports: Transports;
 }
 
-/** How long a frame waits for its transport to be taken up: longer than the sweeper lets that take. Milliseconds. */
-const RESUME_TIME = 20_000;
+/** How long a frame waits for its transport to be taken up: longer than a Sequence may take. Milliseconds. */
+const RESUME_TIME = 10_000;
 /** How long after that it may take until all such frames are counted. Milliseconds. */
 export const LATE_COUNTING = 8_000;
-const PAUSE = 50;
+const FIRST_PAUSE = 50;
+const LAST_PAUSE = 1_000;
 
 /**
  * A frame has come: moves the deadline, takes the turn if `toTurn` makes one, and counts the messages. While the client
@@ -62,12 +74,15 @@ export async function arrive(
   const { transportId } = arriving;
   const receipts = messages.filter(isCounted).map((message) => toReceipt(message, arriving));
   let tried: readonly number[] = [];
-  const atOnce = await (toTurn === undefined
-    ? store.touch(transportId, deadline, receipts)
-    : store.take(transportId, deadline, toTurn(messages), receipts));
+  const atOnce =
+    receipts.length > LARGE_FRAME
+      ? undefined
+      : await (toTurn === undefined
+          ? store.touch(transportId, deadline, receipts)
+          : store.take(transportId, deadline, toTurn(messages), receipts));
   if (atOnce !== undefined) return { state: atOnce, repeated: [], isLate: false };
   const giveUpAt = clock.now() + RESUME_TIME;
-  for (;;) {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {
     const seen = await store.transport(transportId);
     if (seen === undefined || seen.end !== undefined || seen.next !== undefined) return undefined;
     // A write whose answer was lost, and which the SDK repeated, is refused for having been made.
@@ -77,15 +92,18 @@ export async function arrive(
     if (waits) {
       if (seen.lost) return undefined;
       if (clock.now() < giveUpAt) {
-        await clock.sleep(PAUSE);
+        await clock.sleep(pause);
         continue;
       }
       // A frame that is dropped must not be missing among others: its client says it again by the next transport.
       await transports.close(transportId);
       return undefined;
     }
+    // A ping does not take it up.
+    if (seen.resuming && !opens) return { state: seen, repeated: [], isLate: true };
     const counted = seen.resuming ? { ...seen.tally, repeated: [] } : count(seen.tally, messages, arriving);
-    const { received, recent, expected, repeated } = counted;
+    const { received, expected, repeated } = counted;
+    const recent = compact(seen, counted.recent, clock.now());
     const fresh = messages.filter((_, index) => !repeated.includes(index));
     const turn = seen.resuming ? undefined : toTurn?.(fresh);
     const change: TallyChange = {
@@ -118,6 +136,15 @@ function count(
     else received += 1;
   }
   return { received, recent, expected: expected.list(), repeated };
+}
+
+/** Room for more receipts: those go first that no client will repeat. */
+function compact({ stateful }: TransportState, recent: readonly Receipt[], now: number): readonly Receipt[] {
+  if (!stateful) return [];
+  if (recent.length < MOST_RECEIPTS) return recent;
+  const unsettled = recent.filter(({ receivedAt }) => receivedAt > now - SETTLING).length;
+  const repeatable = recent.filter(({ receivedAt }) => receivedAt > now - REPEATABLE);
+  return repeatable.slice(-Math.min(MOST_KEPT, Math.max(unsettled, MOST_RECEIPTS / 2)));
 }
 
 /** What a client that repeats from number `sequenceId` on is about to repeat; undefined when it can not have sent that. */
@@ -166,16 +193,10 @@ export function ackOf({ dialect }: AckPorts, { stateful, tally }: TransportState
 /** What there is to acknowledge or to forget. Undefined when there is nothing. */
 export function trimOf({ stateful, resuming, phase, tally }: TransportState, now: number): Trim | undefined {
   const { recent } = tally;
-  if (phase !== "open" || resuming) return undefined;
-  if (!stateful) {
-    return recent.length <= KEPT_MOST ? undefined : { seen: tally, acknowledged: 0, drop: recent.length };
-  }
-  const fresh = recent.findIndex(({ receivedAt }) => receivedAt > now - SETTLING);
-  const settled = fresh < 0 ? recent.length : fresh;
+  if (phase !== "open" || resuming || !stateful) return undefined;
   const acknowledged = Math.max(tally.acknowledged, acknowledgeable(tally, now));
   const isIdle = tally.acknowledged === tally.received && recent.every(({ receivedAt }) => receivedAt < now - IDLE);
-  const excess = recent.length > KEPT_MOST ? Math.min(recent.length - KEPT, settled) : 0;
-  const drop = isIdle ? recent.length : excess;
+  const drop = isIdle ? recent.length : 0;
   return acknowledged === tally.acknowledged && drop === 0 ? undefined : { seen: tally, acknowledged, drop };
 }
 

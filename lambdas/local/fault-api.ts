@@ -1,6 +1,7 @@
 // The fault switches for a page of this server: it names a client and says what is to go wrong, and hears what the
 // gateway does for clients that have a name. For a developer's own machine, and for no page of another origin.
 
+import { setMaxListeners } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../hub/index.ts";
 import type { FaultSwitches } from "./fault-switches.ts";
@@ -34,6 +35,8 @@ interface Refusal {
 }
 
 export function faultApi({ faults, events, clock, stopped }: FaultApiOptions): FaultApi {
+  // One for each stream that is open.
+  setMaxListeners(0, stopped);
   const onTransports: ReadonlyMap<string, Strike> = new Map<string, Strike>([
     ["cut", (id) => faults.cut(id)],
     ["halfOpen", (id) => faults.halfOpen(id)],

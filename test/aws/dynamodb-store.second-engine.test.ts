@@ -3,7 +3,7 @@
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll, it } from "vitest";
-import { storeSuite } from "../suites/store.ts";
+import { storeSuite } from "../suites/store/index.ts";
 import { resolveDynoxide, startDynoxide } from "./dynoxide.ts";
 import { openDynamoDBStore } from "./open-store.ts";
 

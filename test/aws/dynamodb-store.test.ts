@@ -1,7 +1,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { afterAll } from "vitest";
 import { openEmbeddedDynamoDB } from "../../lambdas/local/index.ts";
-import { storeSuite } from "../suites/store.ts";
+import { storeSuite } from "../suites/store/index.ts";
 import { openDynamoDBStore } from "./open-store.ts";
 
 const engine = await openEmbeddedDynamoDB();

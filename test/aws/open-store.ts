@@ -9,7 +9,7 @@ import {
   waitUntilTableExists,
 } from "@aws-sdk/client-dynamodb";
 import { dynamoDBStore, tableDefinition } from "../../lambdas/aws/index.ts";
-import type { OpenStore } from "../suites/store.ts";
+import type { OpenStore } from "../suites/store/index.ts";
 
 export async function openDynamoDBStore(client: DynamoDBClient): Promise<OpenStore> {
   const tableName = `signalr-lambda-test-${randomUUID()}`;

@@ -26,7 +26,7 @@ interface Watched {
 }
 
 /** A connection that waits for nothing: the answers to its handshake and to its first ping have come. */
-async function connect(retryDelays = [0, 20, 50, 100, 200, 400]): Promise<Watched> {
+async function connect(retryDelays = [0, 20, 50, 100, 200, 400], isStateful = false): Promise<Watched> {
   const service = await serve({ hubs: { chat } });
   onTestFinished(() => service.server.faults.reset());
   const timers = new FakeTimers();
@@ -34,9 +34,8 @@ async function connect(retryDelays = [0, 20, 50, 100, 200, 400]): Promise<Watche
   const frames = new Arrivals<string>();
   const transport = watchTransport({ timers });
   const log = (_level: number, line: string) => void (line.includes("data received") && frames.push(line));
-  const connection = service.track(
-    service.build("/chat").configureLogging(transport.logger({ log })).withAutomaticReconnect(retryDelays).build(),
-  );
+  const builder = service.build("/chat").configureLogging(transport.logger({ log })).withAutomaticReconnect(retryDelays);
+  const connection = service.track((isStateful ? builder.withStatefulReconnect() : builder).build());
   connection.onreconnecting(() => told.push("onreconnecting"));
   connection.onreconnected(() => told.push("onreconnected"));
   connection.onclose(() => told.push("onclose"));
@@ -72,6 +71,14 @@ describe("on the local server", () => {
     }
     expect(await told.next()).toBe("onTransportRestored");
     expect(await connection.invoke("echo", "back")).toBe("back");
+  });
+
+  it("a socket that stateful reconnect replaces unnoticed is lost and restored", async () => {
+    const { service, connection, told, transportId } = await connect(undefined, true);
+    service.server.faults.cut(transportId);
+    expect([await told.next(), await told.next()]).toEqual(["onTransportLost", "onTransportRestored"]);
+    expect(await connection.invoke("echo", "on")).toBe("on");
+    expect(told.all).toEqual(["onTransportLost", "onTransportRestored"]);
   });
 
   it("a socket that is cut is never slow", async () => {

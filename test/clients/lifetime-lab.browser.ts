@@ -54,6 +54,16 @@ const SCENES: Readonly<Record<string, Expected>> = {
   },
 };
 
+/** What is different with stateful reconnect: a socket that breaks while the server is there is not noticed. */
+const STATEFUL_SCENES: Readonly<Record<string, Expected>> = {
+  ...SCENES,
+  "Transport disconnections": {
+    client: [...STARTED, /^invoke 1$/, /^invoke 1 answered$/],
+    server: [/^onConnected$/, /^onReconnected$/],
+    between: [/^cut$/, /^onReconnected$/, 0, 2],
+  },
+};
+
 const given = process.argv[2];
 const server = given === undefined ? await startServer() : undefined;
 const url = given ?? server?.url ?? "";
@@ -65,7 +75,8 @@ const browser = await chromium.launch({
 try {
   const thrown: string[] = [];
   await Promise.all([
-    ...Object.entries(SCENES).map(([title, expected]) => playsScene(title, expected, thrown)),
+    ...Object.entries(SCENES).map(([title, expected]) => playsScene(title, false, expected, thrown)),
+    ...Object.entries(STATEFUL_SCENES).map(([title, expected]) => playsScene(title, true, expected, thrown)),
     byHand(thrown),
   ]);
   await check("throws nothing", async () => assert.deepEqual(thrown, []));
@@ -75,10 +86,10 @@ try {
 }
 summarize();
 
-async function playsScene(title: string, expected: Expected, thrown: string[]): Promise<void> {
-  await check(`plays “${title}” to its end`, async () => {
+async function playsScene(title: string, isStateful: boolean, expected: Expected, thrown: string[]): Promise<void> {
+  await check(`plays “${title}” to its end${isStateful ? ", with stateful reconnect" : ""}`, async () => {
     const page = await openLab(browser, thrown);
-    await page.getByLabel("stateful reconnect").uncheck();
+    await page.getByLabel("stateful reconnect").setChecked(isStateful);
     await page.getByRole("button", { name: title }).click();
     await page.getByRole("status").getByText("finished").waitFor({ timeout: LONGEST_SCENE });
     const lines = await readLog(page);

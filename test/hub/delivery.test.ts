@@ -14,7 +14,7 @@ import {
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
-import { memoryTable } from "../suites/memory-store.ts";
+import { memoryTable } from "../suites/memory-store/index.ts";
 
 const HUB: Audience = { kind: "hub", hub: "chat" };
 const HELLO = { kind: "invocation", target: "hello", args: [] } as const;

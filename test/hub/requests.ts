@@ -6,7 +6,7 @@ import type { Authenticate, ClientRequest, LogFields, PostOutcome, Transports } 
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
-import { memoryTable } from "../suites/memory-store.ts";
+import { memoryTable } from "../suites/memory-store/index.ts";
 
 const hubs = {
   chat: defineHub()({ methods: {} }),

@@ -17,7 +17,7 @@ import {
   sweep,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
-import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store.ts";
+import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { MessageBuffer } from "./message-buffer.ts";
 import { Chance, Invocation, Timeline } from "./simulation.ts";
 
@@ -95,6 +95,8 @@ class ResumeWorld {
   readonly #clients: Client[] = [];
   readonly #sockets = new Map<string, Socket>();
   readonly #sessions: ClientSession[] = [];
+  /** Connections of stateful clients. */
+  readonly #counting = new Set<string>();
   readonly #runs = new Map<string, Run[]>();
   readonly #endedAt = new Map<string, number>();
   readonly #frames = new Map<string, Frame>();
@@ -213,6 +215,7 @@ class ResumeWorld {
       onConnected: async (hub) => {
         const client = this.#clients.find(({ name }) => name === hub.request.query.owner);
         if (client !== undefined) client.connectionId = hub.connectionId;
+        if (client?.isStateful) this.#counting.add(hub.connectionId);
         await run("connected")(hub);
       },
       onReconnected: run("reconnected"),
@@ -543,9 +546,11 @@ class ResumeWorld {
         read.set(line, message.number);
       }
     }
-    if (!this.#isCalm) return;
     for (const { message } of this.#sent) {
       const name = nameOf(message);
+      // What a stateful client is sent is kept, whoever dies.
+      const isKept = this.#isCalm || this.#counting.has(message.connectionId);
+      if (!isKept) continue;
       const endedAt = this.#endedAt.get(message.connectionId) ?? Number.POSITIVE_INFINITY;
       if (all.has(name) || this.#swallowed.has(name) || endedAt < this.#start + LEAVING) continue;
       this.#fail(`${name} was lost`);
@@ -564,7 +569,7 @@ class ResumeWorld {
 }
 
 /** Nobody sends in the last moments, so that everything has had its time to arrive. */
-const PAUSE_AT_END = 30_000;
+const PAUSE_AT_END = 50_000;
 
 const TOKENS: ConnectionTokens = {
   issue: async (claims) => JSON.stringify(claims),

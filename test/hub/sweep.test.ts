@@ -14,7 +14,7 @@ import {
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { type Access, memoryTable, rowKeys } from "../suites/memory-store.ts";
+import { type Access, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { Chance } from "./simulation.ts";
 
 const TICK = 5_000;

@@ -16,7 +16,7 @@ import {
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { recordingLog } from "../recording-log.ts";
-import { memoryTable } from "../suites/memory-store.ts";
+import { memoryTable } from "../suites/memory-store/index.ts";
 
 const TRANSPORT = "transport";
 const neverSettles = {

@@ -16,7 +16,7 @@ import {
   type Transports,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
-import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store.ts";
+import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { Chance, Invocation, SLOWEST_ANSWER, Timeline } from "./simulation.ts";
 
 const SEPARATOR = "\u001e";

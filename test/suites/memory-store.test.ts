@@ -1,5 +1,5 @@
-import { memoryTable } from "./memory-store.ts";
-import { storeSuite } from "./store.ts";
+import { memoryTable } from "./memory-store/index.ts";
+import { storeSuite } from "./store/index.ts";
 
 storeSuite("the store in memory", async () => {
   const table = memoryTable();

@@ -1,4 +1,4 @@
-// A function that does nothing, with what connect depends on.
+// A function that does nothing, with what negotiate depends on.
 import { CompactSign, compactVerify, createRemoteJWKSet, jwtVerify } from "jose";
 import { dynamoDB } from "./clients.ts";
 

@@ -1,0 +1,91 @@
+// Who is in a hub, a user and a group. A membership is written before it is known to be allowed, and taken back.
+
+import type { Audience, ConnectionState, Member, Store } from "../../../lambdas/hub/index.ts";
+import { compareBytes, key, lastPart, nameOf, rowKeys } from "./keys.ts";
+import { type MemoryRows, ofKind } from "./rows.ts";
+
+type MembershipVerbs = Pick<
+  Store,
+  "enter" | "join" | "leave" | "groups" | "member" | "members" | "redirect" | "forget" | "clear"
+>;
+
+export function membershipRows(table: MemoryRows): MembershipVerbs {
+  const { access, get, put, query, remove, removeIf, rows, update } = table;
+
+  async function lives(verb: keyof Store, connectionId: string): Promise<boolean> {
+    const row = await get<ConnectionState>(verb, rowKeys.connection(connectionId));
+    return row !== undefined && !row.ended;
+  }
+
+  async function enterKey(connectionId: string, resumeKey: string | undefined): Promise<boolean> {
+    if (resumeKey === undefined) return true;
+    const own = rowKeys.resumeKey(resumeKey);
+    await put("enter", own, { connectionId });
+    if (await lives("enter", connectionId)) return true;
+    await removeIf<{ connectionId: string }>("enter", own, (row) => row.connectionId === connectionId);
+    return false;
+  }
+
+  async function leave(verb: keyof Store, connectionId: string, hub: string, group: string): Promise<void> {
+    await remove(verb, rowKeys.membership({ kind: "group", hub, group }, connectionId));
+    await remove(verb, rowKeys.groupOf(connectionId, group));
+  }
+
+  return {
+    async enter({ connectionId, transportId }, hub, user) {
+      const audiences: Audience[] = [{ kind: "hub", hub }];
+      if (user !== undefined) audiences.push({ kind: "user", hub, user });
+      const names = audiences.map((audience) => rowKeys.membership(audience, connectionId));
+      await Promise.all(names.map((name) => put("enter", name, { connectionId, transportId })));
+      const connection = await get<ConnectionState>("enter", rowKeys.connection(connectionId));
+      const isAlive = connection !== undefined && !connection.ended;
+      if (isAlive && (await enterKey(connectionId, connection.resumeKey))) return true;
+      await Promise.all(names.map((name) => remove("enter", name)));
+      return false;
+    },
+    async join({ connectionId, transportId }, hub, group) {
+      await put("join", rowKeys.groupOf(connectionId, group), {});
+      const name = rowKeys.membership({ kind: "group", hub, group }, connectionId);
+      await put("join", name, { connectionId, transportId });
+      if (await lives("join", connectionId)) return true;
+      await leave("join", connectionId, hub, group);
+      return false;
+    },
+    leave: (connectionId, hub, group) => leave("leave", connectionId, hub, group),
+    async groups(connectionId) {
+      const names = await query("groups", key("groupOf", connectionId));
+      return names.map(lastPart).sort(compareBytes);
+    },
+    member: (connectionId, hub) => get("member", rowKeys.membership({ kind: "hub", hub }, connectionId)),
+    async *members(audience) {
+      const prefix = key("member", ...nameOf(audience));
+      yield await access("members", prefix, () => structuredClone(ofKind<Member>(rows, prefix)));
+    },
+    async redirect(audience, { connectionId, transportId }, to) {
+      await update<Member>(
+        "redirect",
+        rowKeys.membership(audience, connectionId),
+        (row) => row.transportId === transportId,
+        (row) => {
+          row.transportId = to;
+        },
+      );
+    },
+    forget: (audience, { connectionId, transportId }) =>
+      removeIf<Member>("forget", rowKeys.membership(audience, connectionId), (row) => row.transportId === transportId),
+    async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }) {
+      const groups = await query("clear", key("groupOf", connectionId));
+      const names = await query("clear", key("frame", connectionId));
+      names.push(rowKeys.membership({ kind: "hub", hub }, connectionId));
+      if (userIdentifier !== undefined) {
+        names.push(rowKeys.membership({ kind: "user", hub, user: userIdentifier }, connectionId));
+      }
+      for (const name of groups) await leave("clear", connectionId, hub, lastPart(name));
+      for (const name of names) await remove("clear", name);
+      if (resumeKey === undefined && !stateful) return;
+      const messages = await query("clear", key("message", connectionId));
+      const left = messages.filter((name) => Number(lastPart(name)) > outbox.acknowledged);
+      for (const name of left) await remove("clear", name);
+    },
+  };
+}

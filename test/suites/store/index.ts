@@ -1,0 +1,44 @@
+// The contract of the state port, for every store: each verb, and each race that somebody could lose twice.
+
+import { describe } from "vitest";
+import { absentRowsSuite } from "./absent-rows.ts";
+import { acceptingSuite } from "./accepting.ts";
+import { acknowledgingSuite } from "./acknowledging.ts";
+import { countingSuite } from "./counting.ts";
+import { endingSuite } from "./ending.ts";
+import { framesSuite } from "./frames.ts";
+import { freezingSuite } from "./freezing.ts";
+import { type OpenStore, openHarness } from "./harness.ts";
+import { membershipSuite } from "./membership.ts";
+import { outboxSuite } from "./outbox.ts";
+import { pagingSuite } from "./paging.ts";
+import { reopeningSuite } from "./reopening.ts";
+import { sessionSuite } from "./session.ts";
+import { sweepingSuite } from "./sweeping.ts";
+import { takingOverSuite } from "./taking-over.ts";
+import { trimmingSuite } from "./trimming.ts";
+import { turnSuite } from "./turn.ts";
+
+export type { OpenStore };
+
+export function storeSuite(name: string, openStore: () => Promise<OpenStore>): void {
+  describe(name, () => {
+    const harness = openHarness(openStore);
+    acceptingSuite(harness);
+    framesSuite(harness);
+    turnSuite(harness);
+    sessionSuite(harness);
+    membershipSuite(harness);
+    endingSuite(harness);
+    freezingSuite(harness);
+    takingOverSuite(harness);
+    reopeningSuite(harness);
+    countingSuite(harness);
+    trimmingSuite(harness);
+    outboxSuite(harness);
+    acknowledgingSuite(harness);
+    absentRowsSuite(harness);
+    sweepingSuite(harness, openStore);
+    pagingSuite(openStore);
+  });
+}
