@@ -92,13 +92,23 @@ async function accept(table: TableClient, connection: NewConnection): Promise<"a
     table.put(keys.connection(connectionId), { hub, transport: transportId, user, resumeKey, stateful, issuedAt }, NEW),
     table.put(keys.session(transportId), fromSession(session)),
   ]);
-  if (first || (await isOwn(table, connection))) return "accepted";
+  if (first || (await isOwn(table, connection))) {
+    if (resumeKey !== undefined) await putResumeKey(table, resumeKey, connectionId);
+    return "accepted";
+  }
   await table.delete(keys.session(transportId));
   await table.delete(transport);
   return "taken";
 }
 
-export async function dropResumeKey(table: TableClient, resumeKey: string, connectionId: string): Promise<void> {
+/** An ending frees the key after it has marked the connection: so one of the two sees the other. */
+async function putResumeKey(table: TableClient, resumeKey: string, connectionId: string): Promise<void> {
+  await table.put(keys.resumeKey(resumeKey), { connection: connectionId });
+  const connection = await table.get(keys.connection(connectionId));
+  if (connection?.ended === true) await dropResumeKey(table, resumeKey, connectionId);
+}
+
+async function dropResumeKey(table: TableClient, resumeKey: string, connectionId: string): Promise<void> {
   await table.delete(keys.resumeKey(resumeKey), "#connection = :connection", { ":connection": connectionId });
 }
 

@@ -6,7 +6,6 @@
 
 import type { Audience, ConnectionState, Member, Store } from "../hub/index.ts";
 import { forEachLimit } from "../hub/index.ts";
-import { dropResumeKey } from "./connection-rows.ts";
 import { type Key, keys, memberPartitions } from "./table.ts";
 import type { Page, TableClient } from "./table-client.ts";
 
@@ -27,15 +26,6 @@ export function membershipRows(table: TableClient): MembershipVerbs {
     return row !== undefined && row.ended !== true;
   }
 
-  /** An ending frees the key after it has marked the connection: so one of the two sees the other. */
-  async function enterKey(connectionId: string, resumeKey: unknown): Promise<boolean> {
-    if (resumeKey === undefined) return true;
-    await table.put(keys.resumeKey(String(resumeKey)), { connection: connectionId });
-    if (await lives(connectionId)) return true;
-    await dropResumeKey(table, String(resumeKey), connectionId);
-    return false;
-  }
-
   async function leave(connectionId: string, hub: string, group: string): Promise<void> {
     await table.delete(keys.membership(groupOf(hub, group), connectionId));
     await table.delete(keys.groupOf(connectionId, group));
@@ -46,9 +36,7 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       const audiences = user === undefined ? [hubOf(hub)] : [hubOf(hub), userOf(hub, user)];
       const rows = audiences.map((audience) => keys.membership(audience, connectionId));
       await Promise.all(rows.map((row) => table.put(row, { transport: transportId })));
-      const connection = await table.get(keys.connection(connectionId));
-      const isAlive = connection !== undefined && connection.ended !== true;
-      if (isAlive && (await enterKey(connectionId, connection.resumeKey))) return true;
+      if (await lives(connectionId)) return true;
       await Promise.all(rows.map((row) => table.delete(row)));
       return false;
     },

@@ -9,7 +9,7 @@ import type { Store, Takeover } from "../hub/index.ts";
 import { fromSession, itemsOf, NEW, toConnection } from "./connection-rows.ts";
 import { keys } from "./table.ts";
 import type { Row, TableClient, Values } from "./table-client.ts";
-import { LIVES, TAKES_TURN, tallyToRow, toState, turnToRow, turnValues } from "./transport-rows.ts";
+import { HEARD, LIVES, TAKES_TURN, tallyToRow, toState, turnToRow, turnValues } from "./transport-rows.ts";
 
 type ResumeVerbs = Pick<
   Store,
@@ -34,7 +34,7 @@ export function resumeRows(table: TableClient): ResumeVerbs {
         // The same freeze made twice, as by a retry of the SDK, is one freeze.
         "attribute_exists(#pk) AND attribute_not_exists(#end) AND (attribute_not_exists(#next) OR #next = :next) " +
           "AND #phase = :open AND attribute_exists(#resumable)" +
-          (heardAfter === undefined ? "" : ` AND attribute_not_exists(#left) AND (${HEARD})`),
+          (heardAfter === undefined ? "" : ` AND attribute_not_exists(#left) AND (${IS_FRESH})`),
         {
           ":next": next,
           ":until": until,
@@ -46,25 +46,32 @@ export function resumeRows(table: TableClient): ResumeVerbs {
       await update(id, "REMOVE #next", "#next = :next", { ":next": next });
     },
     takeOver: (takeover) => takeOver(table, takeover),
-    reopen(id, by, turn, quietUntil) {
+    reopen(id, by, turn, { deadline, quietUntil }) {
       const condition = `${LIVES} AND attribute_exists(#resuming) AND attribute_not_exists(#lost)`;
       if ("base" in by) {
         // Whoever holds the turn has nobody to answer any more.
         const takes = TAKES_TURN.replace("if_not_exists(#invocations, :invocations)", ":invocations");
         const change =
           "SET #handshakes = if_not_exists(#handshakes, :one) + :one, #base = :base, " +
-          `#replayAfter = :base, #replayUpTo = :base, #quietUntil = :quietUntil, ${takes} ` +
+          `#replayAfter = :base, #replayUpTo = :base, #quietUntil = :quietUntil, ${HEARD}, ${takes} ` +
           "REMOVE #resuming, #received, #acknowledged, #recent, #expected";
         return update(id, change, condition, {
           ":one": 1,
           ":base": by.base,
           ":quietUntil": quietUntil,
+          ":deadline": deadline,
           ...turnValues(turn),
         });
       }
-      const change = `SET ${TAKES_TURN}, #replayAfter = :after, #replayUpTo = :upTo, #quietUntil = :quietUntil`;
+      const change = `SET ${TAKES_TURN}, #replayAfter = :after, #replayUpTo = :upTo, #quietUntil = :quietUntil, ${HEARD}`;
       const { after, upTo } = by.replay;
-      const values = { ...turnValues(turn), ":after": after, ":upTo": upTo, ":quietUntil": quietUntil };
+      const values = {
+        ...turnValues(turn),
+        ":after": after,
+        ":upTo": upTo,
+        ":quietUntil": quietUntil,
+        ":deadline": deadline,
+      };
       return by.expected.length === 0
         ? update(id, `${change} REMOVE #resuming, #recent, #expected`, condition, values)
         : update(id, `${change}, #expected = :expected REMOVE #resuming, #recent`, condition, {
@@ -101,7 +108,7 @@ export function resumeRows(table: TableClient): ResumeVerbs {
 }
 
 /** Or frozen by this very call, made twice as by a retry of the SDK. */
-const HEARD = "attribute_exists(#lost) OR #deadline > :heardAfter OR #next = :next";
+const IS_FRESH = "attribute_exists(#lost) OR #deadline > :heardAfter OR #next = :next";
 
 async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean> {
   const { from, transportId, deadline, rotateAt, session, now, stateful, issuedAt } = takeover;

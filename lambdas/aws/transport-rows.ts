@@ -27,7 +27,7 @@ type TransportVerbs = Pick<
 
 /** Nobody has asked for the end, and no other transport has taken over; a claimed ending always has a reason. */
 export const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#end) AND attribute_not_exists(#next)";
-const HEARD = "#previous = #deadline, #deadline = :deadline";
+export const HEARD = "#previous = #deadline, #deadline = :deadline";
 export const TAKES_TURN =
   "#holder = if_not_exists(#holder, :holder), #until = if_not_exists(#until, :until), " +
   "#invocations = if_not_exists(#invocations, :invocations)";

@@ -3,9 +3,10 @@
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue, type Refusal } from "./admission.ts";
 import type { ClosingPorts } from "./closing.ts";
+import { endConnection, TOMBSTONE } from "./ending.ts";
 import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
-import type { RequestInfo } from "./store.ts";
+import type { ConnectionState, RequestInfo } from "./store.ts";
 
 export interface ConnectPorts extends AdmissionPorts, ClosingPorts {
   readonly tokens: ConnectionTokens;
@@ -62,16 +63,37 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
   for (let tries = 1; ; tries++) {
     if (connection === undefined || connection.ended) return NOT_FOUND;
     const byToken = stateful && connection.stateful && connection.issuedAt === issuedAt;
-    const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh;
+    // A page that has lost its connection to another one may still hold a token that is young.
+    const isNewer = issuedAt === 0 || issuedAt >= connection.issuedAt;
+    const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh && isNewer;
     if (!byToken && !byKey) return TAKEN;
     // One that resumes begins at once. A stock client also opens sockets that it forgets, and those never begin.
     const deadline = byToken ? Math.min(transport.deadline, now + SEQUENCE_TIMEOUT) : transport.deadline;
     if (await resume(ports, { ...transport, deadline, isOther: !byToken, connection })) return undefined;
-    if (byToken || tries === MOST_TRIES) return TAKEN;
+    if (byToken) return TAKEN;
+    if (await clearUnopened(ports, connection)) return NOT_FOUND;
+    if (tries === MOST_TRIES) return TAKEN;
     // Another socket of the same client's may be taking it over at this moment.
     await clock.sleep(PAUSE);
     connection = await store.connection(connectionId);
   }
+}
+
+/** A client that left before its handshake, or a connect that died, must not hold the key of a client that comes back. */
+async function clearUnopened(ports: ConnectPorts, { connectionId, transportId }: ConnectionState): Promise<boolean> {
+  const state = await ports.store.transport(transportId);
+  if (state === undefined) {
+    const buried = await ports.store.bury(connectionId, ports.clock.now() + TOMBSTONE);
+    if (buried !== undefined) await ports.store.clear(buried);
+    return true;
+  }
+  if (state.phase !== "accepted" || state.turn !== undefined) return false;
+  return endConnection(ports, {
+    transportId,
+    from: { phase: "accepted", turn: undefined },
+    reason: { stopCalled: false, code: "handshake_failed", message: "Its client began anew." },
+    goodbye: {},
+  });
 }
 
 /** How often, and how far apart, a connect with a resume key tries to take its connection over. Milliseconds. */

@@ -27,7 +27,7 @@ export const LEASE = 35_000;
  * How long a connection row stays as a tombstone: longer than a connection token can be used, and than the sweeper may
  * be away, because whoever finishes the ending learns from it what there is to clear.
  */
-const TOMBSTONE = 24 * 60 * 60_000;
+export const TOMBSTONE = 24 * 60 * 60_000;
 /** Longest run of user code in one function. */
 export const RUN_LIMIT = 25_000;
 

@@ -26,6 +26,10 @@ export async function reopenByHandshake(ports: CallerPorts, first: FirstFrame): 
   const { dialect, transports } = ports;
   const { transportId, stateful, handshakes } = first.state;
   const handshake = dialect.parseHandshake(first.frame.text);
+  if (handshake.error !== undefined && stateful) {
+    await refuse(ports, first.state, handshake.error);
+    return "";
+  }
   const problem = handshake.error ?? (stateful && !handshake.counts ? TOO_OLD : undefined);
   const answer = async (): Promise<boolean> =>
     (await transports.post(transportId, dialect.handshakeReply(problem))) === "accepted" && problem === undefined;
@@ -48,7 +52,7 @@ export async function reopenByHandshake(ports: CallerPorts, first: FirstFrame): 
 export async function reopenBySequence(ports: CallerPorts, first: FirstFrame, sequenceId: number): Promise<void> {
   const { state } = first;
   const expected = expectFrom(state.tally, sequenceId);
-  if (expected === undefined) return refuseSequence(ports, state);
+  if (expected === undefined) return refuse(ports, state, TOO_FAR);
   const outbox = await openOutbox(ports, state, state.handshakes);
   if (outbox === undefined) return;
   const after = replayAfter(state, outbox.head.acknowledged);
@@ -84,7 +88,10 @@ async function reopen(
   { by, after, answer }: Reopening,
 ): Promise<boolean> {
   const turn = newTurn(ports, []);
-  const reopened = await ports.store.reopen(state.transportId, by, turn, ports.clock.now() + LATE_COUNTING);
+  const reopened = await ports.store.reopen(state.transportId, by, turn, {
+    deadline: startedAt + ports.service.lifetime.clientTimeoutInterval,
+    quietUntil: ports.clock.now() + LATE_COUNTING,
+  });
   const holds = reopened?.turn?.holder === turn.holder;
   if (reopened === undefined || !(await answer())) {
     // Also when the answer to the write was lost, and nobody knows whether it was made.
@@ -117,8 +124,10 @@ async function runNow(ports: CallerPorts, state: TransportState, turn: Turn, sta
   await context.channel.flushed();
 }
 
-async function refuseSequence(ports: CallerPorts, { transportId }: TransportState): Promise<void> {
-  const text = "Sequence ID greater than amount of messages we've received.";
+const TOO_FAR = "Sequence ID greater than amount of messages we've received.";
+
+/** Neither a Sequence that can be, nor a handshake. */
+async function refuse(ports: CallerPorts, { transportId }: TransportState, text: string): Promise<void> {
   const detail = ports.service.enableDetailedErrors ? ` InvalidOperationException: ${text}` : "";
   await endConnection(ports, {
     transportId,

@@ -354,7 +354,7 @@ export interface Store {
     transportId: string,
     by: { readonly base: number } | { readonly expected: readonly string[]; readonly replay: Replay },
     turn: Turn,
-    quietUntil: number,
+    times: { readonly deadline: number; readonly quietUntil: number },
   ): Promise<TransportState | undefined>;
   /** The transport is gone, its client has until `deadline`. Undefined if it is lost already, or not open. */
   lose(transportId: string, deadline: number, left?: boolean): Promise<TransportState | undefined>;
@@ -462,10 +462,7 @@ export interface Store {
 
   // --- membership ------------------------------------------------------------------------------------------------
 
-  /**
-   * Enters hub and user, and makes the resume key known; then checks that the connection still lives. If not, takes all
-   * back and says false.
-   */
+  /** Enters hub and user, then checks that the connection still lives; if not, takes both back and says false. */
   enter(member: Member, hub: string, userIdentifier: string | undefined): Promise<boolean>;
   /** Joins a group in the same manner. Idempotent. */
   join(member: Member, hub: string, group: string): Promise<boolean>;

@@ -57,6 +57,8 @@ const RESUME_TIME = 10_000;
 export const LATE_COUNTING = 8_000;
 const FIRST_PAUSE = 50;
 const LAST_PAUSE = 1_000;
+/** How often a frame is tried to be counted without a pause. */
+const AT_ONCE = 3;
 
 /**
  * A frame has come: moves the deadline, takes the turn if `toTurn` makes one, and counts the messages. While the client
@@ -74,12 +76,14 @@ export async function arrive(
   const { transportId } = arriving;
   const receipts = messages.filter(isCounted).map((message) => toReceipt(message, arriving));
   let tried: readonly number[] = [];
-  const atOnce =
-    receipts.length > LARGE_FRAME
-      ? undefined
-      : await (toTurn === undefined
-          ? store.touch(transportId, deadline, receipts)
-          : store.take(transportId, deadline, toTurn(messages), receipts));
+  let refusals = 0;
+  // What says from where the client repeats is refused there, and by all others.
+  const looksFirst = receipts.length > LARGE_FRAME || (opens && toTurn === undefined);
+  const write = (): Promise<TransportState | undefined> =>
+    toTurn === undefined
+      ? store.touch(transportId, deadline, receipts)
+      : store.take(transportId, deadline, toTurn(messages), receipts);
+  const atOnce = looksFirst ? undefined : await write();
   if (atOnce !== undefined) return { state: atOnce, repeated: [], isLate: false };
   const giveUpAt = clock.now() + RESUME_TIME;
   for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {
@@ -99,13 +103,13 @@ export async function arrive(
       await transports.close(transportId);
       return undefined;
     }
-    // A ping does not take it up.
-    if (seen.resuming && !opens) return { state: seen, repeated: [], isLate: true };
-    const counted = seen.resuming ? { ...seen.tally, repeated: [] } : count(seen.tally, messages, arriving);
+    // A ping does not take it up, and who does moves the deadline.
+    if (seen.resuming) return { state: seen, repeated: [], isLate: true };
+    const counted = count(seen.tally, messages, arriving);
     const { received, expected, repeated } = counted;
     const recent = compact(seen, counted.recent, clock.now());
     const fresh = messages.filter((_, index) => !repeated.includes(index));
-    const turn = seen.resuming ? undefined : toTurn?.(fresh);
+    const turn = toTurn?.(fresh);
     const change: TallyChange = {
       received,
       recent,
@@ -116,6 +120,9 @@ export async function arrive(
     const state = await store.tally(transportId, seen, change);
     if (state !== undefined) return { state, repeated, isLate: true };
     tried = repeated;
+    refusals += 1;
+    // Many repeated at once get in each other's way.
+    if (refusals > AT_ONCE) await clock.sleep(spread(arriving.messageId, refusals));
   }
 }
 
@@ -204,6 +211,12 @@ export function trimOf({ stateful, resuming, phase, tally }: TransportState, now
 function acknowledgeable({ received, recent, expected, quietUntil }: Tally, now: number): number {
   if (expected.length > 0 || now < quietUntil) return 0;
   return received - recent.filter(({ receivedAt }) => receivedAt > now - SETTLING).length;
+}
+
+/** Different for different frames, and up to twice as long each time. Milliseconds. */
+function spread(messageId: string, refusals: number): number {
+  const share = (Number.parseInt(fingerprint(`${messageId} ${refusals}`), 36) % 1_000) / 1_000;
+  return share * Math.min(LAST_PAUSE, FIRST_PAUSE * 2 ** (refusals - AT_ONCE));
 }
 
 function toReceipt(message: ClientMessage, { receivedAt, messageId }: Arriving): Receipt {

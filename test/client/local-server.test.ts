@@ -34,7 +34,10 @@ async function connect(retryDelays = [0, 20, 50, 100, 200, 400], isStateful = fa
   const frames = new Arrivals<string>();
   const transport = watchTransport({ timers });
   const log = (_level: number, line: string) => void (line.includes("data received") && frames.push(line));
-  const builder = service.build("/chat").configureLogging(transport.logger({ log })).withAutomaticReconnect(retryDelays);
+  const builder = service
+    .build("/chat")
+    .configureLogging(transport.logger({ log }))
+    .withAutomaticReconnect(retryDelays);
   const connection = service.track((isStateful ? builder.withStatefulReconnect() : builder).build());
   connection.onreconnecting(() => told.push("onreconnecting"));
   connection.onreconnected(() => told.push("onreconnected"));

@@ -3,11 +3,11 @@
 import { defineHub } from "signalr-lambda";
 import { Arrivals } from "../local/local-gateway.ts";
 
-export interface Client {
+interface Client {
   told(text: unknown): void;
 }
 
-export interface Event {
+interface Event {
   readonly connectionId: string;
   /** `connected`, `reconnected`, or `disconnected` with stopCalled and the error's code. */
   readonly name: string;
@@ -62,8 +62,6 @@ export function recordedHub() {
       events.all.filter((event) => !connectionId || event.connectionId === connectionId).map(({ name }) => name),
   };
 }
-
-export type RecordedHub = ReturnType<typeof recordedHub>;
 
 /** What is wrong with the order in which events came; undefined when nothing is. */
 export function disorder(events: readonly Event[]): string | undefined {

@@ -6,30 +6,37 @@ import { DefaultHttpClient, HttpClient, type HttpRequest, type HttpResponse, Nul
 import type { ServiceOptions } from "signalr-lambda";
 import { onTestFinished, vi } from "vitest";
 import { type ClientOptions, WebSocket } from "ws";
+import type { BareClient, Message } from "./bare-client.ts";
 import { RunningClock } from "./running-clock.ts";
 import { type RunningService, start } from "./running-service.ts";
 
 /** Turns of the event loop without any sign of life, after which everybody waits for time to pass. */
 const QUIET_TURNS = 6;
+/** Of the server. Looking its name up would be out of sight. */
+const ADDRESS = "127.0.0.1";
 
 export class VirtualTime {
   /** Pass to clients, so that their requests are seen. */
   readonly network = new Network();
   #service: RunningService | undefined;
-  #tableRequests = 0;
+  /** Requests to the table, and work of threads. */
+  #underway = 0;
 
   /** Runs a service until the test is over, in a time that begins here. */
   static async serve(options: ServiceOptions): Promise<VirtualTime> {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: Date.now() });
     onTestFinished(() => void vi.useRealTimers());
     const time = new VirtualTime();
+    time.#watchCryptography();
     const service = await time.until(start(options, new RunningClock()));
     onTestFinished(() => {
       time.network.open();
       return time.until(service.close());
     });
-    service.server.table.client.middlewareStack.add((next) => (args) => time.#count(next(args)), {
-      step: "initialize",
+    // Below the SDK's retries, which wait for time to pass.
+    service.server.table.client.middlewareStack.add((next) => (args) => time.#during(next(args)), {
+      step: "finalizeRequest",
+      priority: "low",
       name: "virtualTime",
     });
     time.#service = service;
@@ -41,12 +48,23 @@ export class VirtualTime {
     return this.#service;
   }
 
-  async #count<Result>(request: Promise<Result>): Promise<Result> {
-    this.#tableRequests += 1;
+  /** Time stands still meanwhile. */
+  async #during<Result>(request: Promise<Result>): Promise<Result> {
+    this.#underway += 1;
     try {
       return await request;
     } finally {
-      this.#tableRequests -= 1;
+      this.#underway -= 1;
+    }
+  }
+
+  /** Tokens are signed and verified on threads. */
+  #watchCryptography(): void {
+    const { subtle } = globalThis.crypto;
+    for (const name of ["importKey", "sign", "verify"] as const) {
+      const original = subtle[name].bind(subtle) as (...args: unknown[]) => Promise<never>;
+      const spy = vi.spyOn(subtle, name).mockImplementation((...args: unknown[]) => this.#during(original(...args)));
+      onTestFinished(() => spy.mockRestore());
     }
   }
 
@@ -69,24 +87,31 @@ export class VirtualTime {
     await this.until(new Promise<void>((resolve) => setTimeout(resolve, milliseconds)));
   }
 
+  /** A bare socket, as the service opens it. */
+  open(path: string): Promise<BareClient> {
+    const createConnection = ({ port }: { port: number }) => new Socket().connect(port, ADDRESS);
+    return this.until(this.service.open(path, { createConnection: createConnection as unknown as Connecting }));
+  }
+
+  /** What negotiate answers. */
+  async negotiate(query: string): Promise<Message> {
+    const url = this.service.url.replace("localhost", ADDRESS);
+    const response = await this.until(fetch(`${url}/chat/negotiate${query}`, { method: "POST" }));
+    return this.until(response.json() as Promise<Message>);
+  }
+
   /** Resolves when nothing happens any more without time passing. */
   async #quiet(): Promise<void> {
     for (let turns = 0; turns < QUIET_TURNS; turns++) {
       await new Promise((resolve) => setImmediate(resolve));
-      if (this.#tableRequests > 0 || this.network.isBusy || isDataUnderway()) turns = -1;
+      if (this.#underway > 0 || isDataUnderway()) turns = -1;
     }
   }
 }
 
 /** What a client reaches the server by: while it is shut nothing new gets through, and nobody is told. */
 export class Network {
-  readonly #connecting = new Set<WebSocket>();
-  #requests = 0;
   #held: (() => void)[] | undefined;
-
-  get isBusy(): boolean {
-    return this.#held === undefined && (this.#requests > 0 || this.#connecting.size > 0);
-  }
 
   shut(): void {
     this.#held ??= [];
@@ -99,58 +124,53 @@ export class Network {
 
   /** For `withUrl` of a stock client. */
   get options() {
-    return { WebSocket: this.#webSocket(), httpClient: this.#httpClient() };
+    return { WebSocket: webSocketThrough(this), httpClient: httpClientThrough(this) };
   }
 
-  #passage(): Promise<void> {
+  /** Resolves when something new gets through. */
+  passage(): Promise<void> {
     return new Promise((resolve) => (this.#held === undefined ? resolve() : this.#held.push(resolve)));
   }
-
-  #webSocket() {
-    const connecting = this.#connecting;
-    const passage = () => this.#passage();
-    return class extends WebSocket {
-      constructor(url: string, protocols?: string | string[], options?: ClientOptions) {
-        super(url, protocols, { ...options, createConnection: createConnection as ClientOptions["createConnection"] });
-        connecting.add(this);
-        for (const event of ["open", "close"]) this.once(event, () => connecting.delete(this));
-      }
-    };
-
-    /** As `http.request` takes it too: the socket comes later. */
-    function createConnection({ port, host }: { port: number; host: string }, done: (error: null, to: Socket) => void) {
-      void passage().then(() => done(null, new Socket().connect(port, host)));
-    }
-  }
-
-  #httpClient(): HttpClient {
-    const client = new DefaultHttpClient(NullLogger.instance);
-    const send = async (request: HttpRequest): Promise<HttpResponse> => {
-      this.#requests += 1;
-      try {
-        await this.#passage();
-        return await client.send(request);
-      } finally {
-        this.#requests -= 1;
-      }
-    };
-    return new (class extends HttpClient {
-      override send = send;
-    })();
-  }
 }
 
-/** Whether a socket of this process has something to read, or its other end is not there (any more). */
+function webSocketThrough(network: Network) {
+  /** As `http.request` takes it too: the socket comes later. */
+  function createConnection({ port }: { port: number }, done: (error: null, to: Socket) => void) {
+    void network.passage().then(() => done(null, new Socket().connect(port, ADDRESS)));
+  }
+  return class extends WebSocket {
+    constructor(url: string, protocols?: string | string[], options?: ClientOptions) {
+      super(url, protocols, { ...options, createConnection: createConnection as unknown as Connecting });
+    }
+  };
+}
+
+function httpClientThrough(network: Network): HttpClient {
+  const client = new DefaultHttpClient(NullLogger.instance);
+  return new (class extends HttpClient {
+    override async send(request: HttpRequest): Promise<HttpResponse> {
+      await network.passage();
+      return client.send({ ...request, url: request.url?.replace("localhost", ADDRESS) ?? "" });
+    }
+  })();
+}
+
+/** Whether a socket of this process connects, has something to read, or has not heard that its other end is gone. */
 function isDataUnderway(): boolean {
   const handles = (process as unknown as { _getActiveHandles(): readonly unknown[] })._getActiveHandles();
-  const sockets = handles.filter(
-    (handle): handle is Socket => handle instanceof Socket && handle.remotePort !== undefined,
-  );
+  const sockets = handles.filter((handle): handle is HttpSocket => handle instanceof Socket);
+  if (sockets.some(({ connecting }) => connecting)) return true;
   const byPorts = new Map(sockets.map((socket) => [`${socket.localPort} ${socket.remotePort}`, socket]));
   return sockets.some((socket) => {
+    if (socket.remotePort === undefined || socket.isPaused()) return false;
     const other = byPorts.get(`${socket.remotePort} ${socket.localPort}`);
-    // Half-open: it does not read.
-    if (socket.isPaused() || other?.isPaused()) return false;
-    return socket.connecting || other === undefined || socket.bytesRead !== other.bytesWritten;
+    // `fetch` keeps its connections, and hides its ends of them from this list.
+    if (other === undefined) return !(socket.server && socket.parser);
+    return !other.isPaused() && socket.bytesRead !== other.bytesWritten;
   });
 }
+
+type Connecting = NonNullable<ClientOptions["createConnection"]>;
+
+/** Has a server at its server's end, and a parser until it becomes a WebSocket. */
+type HttpSocket = Socket & { readonly server?: unknown; readonly parser?: unknown };

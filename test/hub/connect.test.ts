@@ -342,7 +342,6 @@ describe("a transport with a resume key", () => {
   it("needs no token, and its client does not count then", async () => {
     const { connect, ports, token } = await opened({}, { stateful: true });
     await connect({ query: { id: token, resume: KEY } });
-    await ports.store.enter({ connectionId: "c", transportId: "t-1" }, "chat", undefined);
     await open(ports.store, "t-1");
     expect(await connect({ query: { resume: KEY } })).toBeUndefined();
     expect(await ports.store.connection("c")).toMatchObject({ transportId: "t-2", stateful: false, issuedAt: 0 });
@@ -375,7 +374,12 @@ async function open(store: Store, transportId: string): Promise<void> {
 }
 
 function anew(transportId: string): Parameters<Store["reopen"]> {
-  return [transportId, { base: 0 }, { holder: "opener", until: Date.UTC(2027, 0, 1), invocations: [] }, 0];
+  return [
+    transportId,
+    { base: 0 },
+    { holder: "opener", until: Date.UTC(2027, 0, 1), invocations: [] },
+    { deadline: Date.UTC(2027, 0, 1), quietUntil: 0 },
+  ];
 }
 
 /** The same with sockets that take what they are posted. */

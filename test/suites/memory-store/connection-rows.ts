@@ -63,7 +63,10 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
         }),
         put("accept", rowKeys.session(transportId), session),
       ]);
-      if (holder.transportId === transportId && !holder.ended) return "accepted";
+      if (holder.transportId === transportId && !holder.ended) {
+        if (resumeKey !== undefined) await putResumeKey(table, resumeKey, connectionId);
+        return "accepted";
+      }
       await remove("accept", rowKeys.session(transportId));
       await remove("accept", rowKeys.transport(transportId));
       return "taken";
@@ -146,4 +149,16 @@ function withoutPrototype<Value>(entries: readonly (readonly [string, Value])[])
   const values: Record<string, Value> = Object.create(null);
   for (const [name, value] of entries) values[name] = value;
   return values;
+}
+
+async function putResumeKey(
+  { get, put, removeIf }: MemoryRows,
+  resumeKey: string,
+  connectionId: string,
+): Promise<void> {
+  const own = rowKeys.resumeKey(resumeKey);
+  await put("accept", own, { connectionId });
+  const connection = await get<ConnectionRow>("accept", rowKeys.connection(connectionId));
+  if (connection?.ended)
+    await removeIf<{ connectionId: string }>("accept", own, (row) => row.connectionId === connectionId);
 }

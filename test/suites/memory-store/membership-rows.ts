@@ -17,15 +17,6 @@ export function membershipRows(table: MemoryRows): MembershipVerbs {
     return row !== undefined && !row.ended;
   }
 
-  async function enterKey(connectionId: string, resumeKey: string | undefined): Promise<boolean> {
-    if (resumeKey === undefined) return true;
-    const own = rowKeys.resumeKey(resumeKey);
-    await put("enter", own, { connectionId });
-    if (await lives("enter", connectionId)) return true;
-    await removeIf<{ connectionId: string }>("enter", own, (row) => row.connectionId === connectionId);
-    return false;
-  }
-
   async function leave(verb: keyof Store, connectionId: string, hub: string, group: string): Promise<void> {
     await remove(verb, rowKeys.membership({ kind: "group", hub, group }, connectionId));
     await remove(verb, rowKeys.groupOf(connectionId, group));
@@ -37,9 +28,7 @@ export function membershipRows(table: MemoryRows): MembershipVerbs {
       if (user !== undefined) audiences.push({ kind: "user", hub, user });
       const names = audiences.map((audience) => rowKeys.membership(audience, connectionId));
       await Promise.all(names.map((name) => put("enter", name, { connectionId, transportId })));
-      const connection = await get<ConnectionState>("enter", rowKeys.connection(connectionId));
-      const isAlive = connection !== undefined && !connection.ended;
-      if (isAlive && (await enterKey(connectionId, connection.resumeKey))) return true;
+      if (await lives("enter", connectionId)) return true;
       await Promise.all(names.map((name) => remove("enter", name)));
       return false;
     },

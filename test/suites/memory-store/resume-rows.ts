@@ -4,7 +4,7 @@ import type { Session, Store, TransportState } from "../../../lambdas/hub/index.
 import { changeItems } from "./connection-rows.ts";
 import { rowKeys } from "./keys.ts";
 import { type ConnectionRow, type MemoryRows, putNew } from "./rows.ts";
-import { isNotToEnd, NOTHING_COUNTED } from "./transport-rows.ts";
+import { isNotToEnd, moveDeadline, NOTHING_COUNTED } from "./transport-rows.ts";
 
 type ResumeVerbs = Pick<
   Store,
@@ -98,13 +98,14 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
       if (changes.length > 0) await changeItems(table, "takeOver", transportId, changes);
       return true;
     },
-    reopen: (id, by, turn, quietUntil) =>
+    reopen: (id, by, turn, { deadline, quietUntil }) =>
       updateTransport(
         "reopen",
         id,
         (row) => isNotToEnd(row) && row.resuming && !row.lost,
         (row) => {
           row.resuming = false;
+          moveDeadline(row, deadline);
           row.turn ??= turn;
           if ("expected" in by) {
             row.tally = { ...row.tally, recent: [], expected: by.expected, quietUntil };

@@ -212,7 +212,7 @@ function applyTrim(row: Mutable<TransportState>, { acknowledged, drop }: Trim): 
 }
 
 /** A frame has come, so the transport is there. */
-function moveDeadline(row: Mutable<TransportState>, deadline: number): void {
+export function moveDeadline(row: Mutable<TransportState>, deadline: number): void {
   row.previousDeadline = row.deadline;
   row.deadline = deadline;
 }

@@ -10,18 +10,7 @@ import type {
   Takeover,
   TransportState,
 } from "../../../lambdas/hub/index.ts";
-import {
-  claimOf,
-  HUB,
-  NO_REPLAY,
-  NOW,
-  numberFor,
-  QUIET_UNTIL,
-  receiptOf,
-  sessionOf,
-  takeoverOf,
-  turnOf,
-} from "./samples.ts";
+import { claimOf, HUB, NO_REPLAY, NOW, numberFor, receiptOf, sessionOf, TIMES, takeoverOf, turnOf } from "./samples.ts";
 
 export interface OpenStore {
   readonly store: Store;
@@ -133,7 +122,7 @@ export function openHarness(openStore: () => Promise<OpenStore>) {
   const reopen = (
     transportId: string,
     by: { readonly base: number } | { readonly expected: readonly string[]; readonly replay?: Replay },
-  ) => store.reopen(transportId, "base" in by ? by : { replay: NO_REPLAY, ...by }, turnOf("reopener"), QUIET_UNTIL);
+  ) => store.reopen(transportId, "base" in by ? by : { replay: NO_REPLAY, ...by }, turnOf("reopener"), TIMES);
 
   async function freeze({ transportId }: NewConnection, next = id("next")): Promise<TransportState> {
     const frozen = await store.freeze(transportId, next, NOW + 35_000);

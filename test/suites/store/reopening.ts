@@ -3,7 +3,18 @@
 import { describe, expect, it } from "vitest";
 import type { Receipt, TransportState, Turn } from "../../../lambdas/hub/index.ts";
 import type { Harness } from "./harness.ts";
-import { HANDSHAKE, LOST, NO_REPLAY, NOTHING_COUNTED, NOW, QUIET_UNTIL, receiptOf, trimOf, turnOf } from "./samples.ts";
+import {
+  HANDSHAKE,
+  LOST,
+  NO_REPLAY,
+  NOTHING_COUNTED,
+  NOW,
+  QUIET_UNTIL,
+  receiptOf,
+  TIMES,
+  trimOf,
+  turnOf,
+} from "./samples.ts";
 
 export function reopeningSuite(harness: Harness): void {
   const { accept, connect, connectResumable, connectStateful, counted, freeze, id, reopen, store, takeOver } = harness;
@@ -24,9 +35,9 @@ export function reopeningSuite(harness: Harness): void {
         await counted(connection.transportId, 2);
         await takeOver(connection);
         const turn = turnOf("reopener", NOW + 77_000);
-        expect((await store.reopen(id("next"), by, turn, QUIET_UNTIL))?.turn).toStrictEqual(turn);
+        expect((await store.reopen(id("next"), by, turn, TIMES))?.turn).toStrictEqual(turn);
         await takeOver({ ...connection, transportId: id("next") }, id("third"));
-        expect((await store.reopen(id("third"), by, turnOf("another"), QUIET_UNTIL))?.turn).toStrictEqual(turn);
+        expect((await store.reopen(id("third"), by, turnOf("another"), TIMES))?.turn).toStrictEqual(turn);
         expect((await store.transport(id("third")))?.turn).toStrictEqual(turn);
       },
     );
@@ -61,6 +72,8 @@ export function reopeningSuite(harness: Harness): void {
       const reopened = await reopen(id("next"), { base: 12 });
       expect(reopened).toStrictEqual({
         ...taken,
+        deadline: TIMES.deadline,
+        previousDeadline: taken?.deadline,
         resuming: false,
         handshakes: 2,
         base: 12,
@@ -95,7 +108,14 @@ export function reopeningSuite(harness: Harness): void {
       const reopened = await reopen(id("next"), { expected: ["*1", "print4"], replay });
       const counts = { received: 5, acknowledged: 3, expected: ["*1", "print4"] };
       const tally = { ...NOTHING_COUNTED, ...counts, quietUntil: QUIET_UNTIL };
-      expect(reopened).toStrictEqual({ ...taken, resuming: false, replay, tally });
+      expect(reopened).toStrictEqual({
+        ...taken,
+        deadline: TIMES.deadline,
+        previousDeadline: taken?.deadline,
+        resuming: false,
+        replay,
+        tally,
+      });
       expect(reopened).toMatchObject({ handshakes: 1, base: 0, turn });
       expect(await store.transport(id("next"))).toStrictEqual(reopened);
     });

@@ -32,6 +32,8 @@ export const HANDSHAKE = { base: 0 };
 
 /** Of a transport that was reopened. */
 export const QUIET_UNTIL = NOW + 2_000;
+/** Of a transport that its client has taken up. */
+export const TIMES = { deadline: NOW + 30_000, quietUntil: QUIET_UNTIL };
 export const NO_REPLAY: Replay = { after: 0, upTo: 0 };
 export const NOTHING_COUNTED: Tally = { received: 0, acknowledged: 0, recent: [], expected: [], quietUntil: 0 };
 
