@@ -19,6 +19,6 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
     testTimeout: 20_000,
-    fileParallelism: true,
+    maxWorkers: "100%",
   },
 });

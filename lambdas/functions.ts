@@ -1,8 +1,8 @@
 // The wiring: from a service and the environment to the five functions. Nothing else constructs anything.
 
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
-import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
-import { dynamoDBClient, managementClient } from "./aws-clients.ts";
+import { apiGatewayTransports } from "./aws/index.ts";
+import { managementClient } from "./aws-clients.ts";
 import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
 import {
   type AdmissionPorts,
@@ -12,10 +12,12 @@ import {
   type Log,
   type ServerPorts,
   type Service,
+  type Store,
 } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
 import { core } from "./protocol/index.ts";
 import { systemClock, systemRandom } from "./system.ts";
+import { tableStore } from "./table-store.ts";
 import { logUnhandledRejections } from "./unhandled-rejections.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,7 +46,16 @@ export function disconnectFunction(service: Service, environment: Environment) {
 
 /** `POST /{hub}/negotiate`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
 export function negotiateFunction(service: Service, environment: Environment) {
-  return negotiateHandler({ ...admissionPorts(service), ...tablePorts(environment), tokens: tokensFrom(environment) });
+  const tableName = required(environment, "SIGNALR_TABLE");
+  let opening: Promise<Store> | undefined;
+  // Only clients with a resume key need the table, and the SDK takes most of a cold start.
+  const store: Pick<Store, "connectionOfKey"> = {
+    async connectionOfKey(resumeKey) {
+      opening ??= import("./table-store.ts").then(({ tableStore }) => tableStore(tableName));
+      return (await opening).connectionOfKey(resumeKey);
+    },
+  };
+  return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
 }
 
 /** The schedule. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
@@ -88,7 +99,7 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
 }
 
 function tablePorts(environment: Environment) {
-  return { store: dynamoDBStore(dynamoDBClient(), required(environment, "SIGNALR_TABLE")) };
+  return { store: tableStore(required(environment, "SIGNALR_TABLE")) };
 }
 
 function socketPorts(environment: Environment, log: Log) {

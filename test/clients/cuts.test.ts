@@ -10,14 +10,16 @@ async function start() {
   const time = await VirtualTime.serve({ hubs: hub.hubs });
   const { service } = time;
   let cutAfter = Number.POSITIVE_INFINITY;
-  service.server.table.client.middlewareStack.add(
-    (next) => async (args) => {
-      const result = await next(args);
-      cutAfter -= 1;
-      if (cutAfter === 0) for (const { id } of service.server.transports()) service.server.faults.cut(id);
-      return result;
-    },
-    { step: "initialize", name: "cuts" },
+  service.eachTableClient((client) =>
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        cutAfter -= 1;
+        if (cutAfter === 0) for (const { id } of service.server.transports()) service.server.faults.cut(id);
+        return result;
+      },
+      { step: "initialize", name: "cuts" },
+    ),
   );
   /** Cuts every socket after so many requests from now on. */
   const cutIn = (requests: number) => {

@@ -4,18 +4,20 @@
 import { describe, expect, it } from "vitest";
 import { disorder, recordedHub } from "./recorded-hub.ts";
 import { resumableClient } from "./resumable-client.ts";
+import { RunningClock } from "./running-clock.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 async function start() {
   const hub = recordedHub();
-  const time = await VirtualTime.serve({ hubs: hub.hubs });
+  const clock = new RunningClock();
+  const time = await VirtualTime.serve({ hubs: hub.hubs }, clock);
   const { service } = time;
   const client = resumableClient(time, "faults");
   await time.until(client.connection.start());
   await time.until(client.connection.invoke("join", "room"));
   const { faults } = service.server;
   const socket = () => service.server.transports().at(-1)?.id ?? "";
-  return { ...hub, ...client, connectionId: client.connection.connectionId, time, service, faults, socket };
+  return { ...hub, ...client, connectionId: client.connection.connectionId, time, clock, service, faults, socket };
 }
 
 describe("$disconnect that", () => {
@@ -74,18 +76,26 @@ describe("posts that fail", () => {
 });
 
 describe("a frame that the gateway refuses", () => {
-  it("for its size ends the connection; its client does not try again and again", async () => {
+  it.each([
+    ["for its size", "x".repeat(33 * 1024)],
+    ["for being binary", Buffer.from("x")],
+  ])("%s ends the connection; its client does not try again and again", async (_, frame) => {
     const { connection, noticed, time, service, names, connectionId } = await start();
     let connects = 0;
-    service.server.table.client.middlewareStack.add(
-      (next, { commandName }) =>
-        (args) => {
-          if (commandName === "PutItemCommand" && JSON.stringify(args.input).includes('"phase"')) connects += 1;
-          return next(args);
-        },
-      { step: "initialize", name: "connects" },
+    service.eachTableClient((client) =>
+      client.middlewareStack.add(
+        (next, { commandName }) =>
+          (args) => {
+            if (commandName === "PutItemCommand" && JSON.stringify(args.input).includes('"phase"')) connects += 1;
+            return next(args);
+          },
+        { step: "initialize", name: "connects" },
+      ),
     );
-    await expect(time.until(connection.invoke("echo", "x".repeat(33 * 1024)))).rejects.toThrow();
+    const asked = expect(time.until(connection.invoke("work", "for ever"))).rejects.toThrow();
+    await time.pass(1_000);
+    time.network.webSocket?.send(frame);
+    await asked;
     await time.pass(60_000);
     expect(names(connectionId)).toEqual(["connected", "disconnected false message_refused"]);
     expect(connects).toBeLessThanOrEqual(2);
@@ -96,13 +106,33 @@ describe("a frame that the gateway refuses", () => {
 });
 
 describe("a clock that jumps", () => {
-  it("forward by minutes ends nobody who is still there", async () => {
-    const { connection, noticed, time, service, names, connectionId } = await start();
+  it.each([
+    ["5 minutes", 5 * 60_000, ["connected"]],
+    ["an hour, which closes sockets as idle,", 60 * 60_000, ["connected", "reconnected"]],
+  ])("forward by %s ends nobody who is still there", async (_, milliseconds, expected) => {
+    const { connection, noticed, time, clock, names, connectionId } = await start();
     await time.pass(70_000);
-    await service.clock.advance(5 * 60_000);
+    clock.jump(milliseconds);
+    await time.pass(60_000);
+    expect(await time.until(connection.invoke("echo", "here"))).toBe("here");
+    expect(noticed).toEqual([]);
+    expect(names(connectionId)).toEqual(expected);
+  });
+});
+
+describe("a clock that stops", () => {
+  it("and goes on ends who is not there any more, and nobody else", async () => {
+    const { connection, noticed, time, clock, names, connectionId } = await start();
+    await time.pass(70_000);
+    const silent = await time.open(`/chat?id=${(await time.negotiate("?negotiateVersion=1")).connectionToken}`);
+    await time.until(silent.handshake());
+    clock.stop();
+    await time.pass(120_000);
+    clock.goOn();
     await time.pass(60_000);
     expect(await time.until(connection.invoke("echo", "here"))).toBe("here");
     expect(noticed).toEqual([]);
     expect(names(connectionId)).toEqual(["connected"]);
+    expect(names()).toEqual(["connected", "connected", "disconnected false client_timeout"]);
   });
 });

@@ -20,10 +20,11 @@ export interface TestClock extends Clock {
  */
 export class RunningClock implements TestClock {
   #ahead = 0;
+  #stoppedAt: number | undefined;
   readonly #sleepers = new Set<Sleeper>();
 
   now(): number {
-    return Date.now() + this.#ahead;
+    return this.#stoppedAt ?? Date.now() + this.#ahead;
   }
 
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -55,6 +56,28 @@ export class RunningClock implements TestClock {
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.#moveTo(end);
+    this.#setTimers();
+  }
+
+  /** It is later at once, with nobody woken on the way. */
+  jump(milliseconds: number): void {
+    this.#ahead += milliseconds;
+    this.#setTimers();
+  }
+
+  /** From now on it is always the same time here, and nobody wakes. */
+  stop(): void {
+    this.#stoppedAt = this.now();
+    for (const { timer } of this.#sleepers) clearTimeout(timer);
+  }
+
+  /** It is as late as everywhere. */
+  goOn(): void {
+    this.#stoppedAt = undefined;
+    this.#setTimers();
+  }
+
+  #setTimers(): void {
     for (const sleeper of this.#sleepers) {
       clearTimeout(sleeper.timer);
       sleeper.timer = setTimeout(sleeper.wake, Math.max(0, sleeper.wakesAt - this.now()));

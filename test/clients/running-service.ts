@@ -53,7 +53,10 @@ export async function start(options: ServiceOptions, clock: TestClock = new Fake
       )
     : await startLocalServer(service, local);
   const table = new TableWatch(server.table);
-  watch = (client) => table.watch(client);
+  const watchers = [(client: DynamoDBClient) => table.watch(client)];
+  watch = (client) => {
+    for (const show of watchers) show(client);
+  };
   const stockClients = new Set<HubConnection>();
   const bareClients = new Set<BareClient>();
 
@@ -76,6 +79,11 @@ export async function start(options: ServiceOptions, clock: TestClock = new Fake
     server,
     clock,
     table,
+    /** Shows every client of the table: of the functions, as they are made, and of the tests. */
+    eachTableClient(show: (client: DynamoDBClient) => void): void {
+      watchers.push(show);
+      show(server.table.client);
+    },
     /** What the service logged. */
     lines,
     url: server.url,

@@ -28,15 +28,17 @@ describe("a request to the table that is", () => {
     const time = await VirtualTime.serve({ hubs: hub.hubs });
     const { service } = time;
     let failIn = Number.POSITIVE_INFINITY;
-    service.server.table.client.middlewareStack.add(
-      (next) => async (args) => {
-        failIn -= 1;
-        if (failIn !== 0) return next(args);
-        if (when === "after it was made") await next(args);
-        throw FAULTS[fault]();
-      },
-      // Below the SDK's retries.
-      { step: "finalizeRequest", priority: "low", name: "tableFaults" },
+    service.eachTableClient((client) =>
+      client.middlewareStack.add(
+        (next) => async (args) => {
+          failIn -= 1;
+          if (failIn !== 0) return next(args);
+          if (when === "after it was made") await next(args);
+          throw FAULTS[fault]();
+        },
+        // Below the SDK's retries.
+        { step: "finalizeRequest", priority: "low", name: "tableFaults" },
+      ),
     );
     for (let point = 1; point <= POINTS; point++) {
       const { connection, noticed, told } = resumableClient(time, `point ${point}`);

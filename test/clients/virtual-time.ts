@@ -23,22 +23,24 @@ export class VirtualTime {
   #underway = 0;
 
   /** Runs a service until the test is over, in a time that begins here. */
-  static async serve(options: ServiceOptions): Promise<VirtualTime> {
+  static async serve(options: ServiceOptions, clock = new RunningClock()): Promise<VirtualTime> {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: Date.now() });
     onTestFinished(() => void vi.useRealTimers());
     const time = new VirtualTime();
     time.#watchCryptography();
-    const service = await time.until(start(options, new RunningClock()));
+    const service = await time.until(start(options, clock));
     onTestFinished(() => {
       time.network.open();
       return time.until(service.close());
     });
     // Below the SDK's retries, which wait for time to pass.
-    service.server.table.client.middlewareStack.add((next) => (args) => time.#during(next(args)), {
-      step: "finalizeRequest",
-      priority: "low",
-      name: "virtualTime",
-    });
+    service.eachTableClient((client) =>
+      client.middlewareStack.add((next) => (args) => time.#during(next(args)), {
+        step: "finalizeRequest",
+        priority: "low",
+        name: "virtualTime",
+      }),
+    );
     time.#service = service;
     return time;
   }
@@ -111,6 +113,8 @@ export class VirtualTime {
 
 /** What a client reaches the server by: while it is shut nothing new gets through, and nobody is told. */
 export class Network {
+  /** What a stock client sends and receives with. */
+  webSocket: WebSocket | undefined;
   #held: (() => void)[] | undefined;
 
   shut(): void {
@@ -141,6 +145,7 @@ function webSocketThrough(network: Network) {
   return class extends WebSocket {
     constructor(url: string, protocols?: string | string[], options?: ClientOptions) {
       super(url, protocols, { ...options, createConnection: createConnection as unknown as Connecting });
+      network.webSocket = this;
     }
   };
 }

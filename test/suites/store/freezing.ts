@@ -65,6 +65,30 @@ export function freezingSuite(harness: Harness): void {
     });
   });
 
+  describe("freeze by a client that goes on", () => {
+    it.each<[string, (transportId: string) => Promise<unknown>, boolean]>([
+      ["was heard after that", (name) => store.touch(name, NOW + 1), true],
+      ["was not heard after that", (name) => store.touch(name, NOW), false],
+      ["lost its transport", (name) => store.lose(name, NOW - 60_000), true],
+      ["left its transport", (name) => store.lose(name, NOW + 60_000, true), false],
+    ])("is for one that %s", async (_title, change, isGranted) => {
+      const { transportId } = await connectStateful();
+      await change(transportId);
+      const before = await store.transport(transportId);
+      const frozen = await store.freeze(transportId, id("next"), NOW + 35_000, NOW);
+      expect(frozen).toStrictEqual(isGranted ? { ...before, next: id("next"), deadline: NOW + 35_000 } : undefined);
+      // Whoever begins anew may.
+      expect(await store.freeze(transportId, id("next"), NOW + 35_000)).toBeDefined();
+    });
+
+    it("made twice is one", async () => {
+      const { transportId } = await connectStateful();
+      const first = await store.freeze(transportId, id("next"), NOW + 1, NOW + 10);
+      expect(first).toBeDefined();
+      expect(await store.freeze(transportId, id("next"), NOW + 1, NOW + 10)).toStrictEqual(first);
+    });
+  });
+
   describe("freeze", () => {
     it("stops a transport in favour of the next", async () => {
       const connection = await connectResumable();

@@ -24,6 +24,15 @@ export function outboxSuite(harness: Harness): void {
       });
     });
 
+    it("gives one number to a request that is made twice, as by a retry of the SDK, also when it is full by then", async () => {
+      const { connectionId } = await connectResumable();
+      const request = numberFor("sender", { bytes: LIMIT, limit: LIMIT });
+      const first = await store.nextNumber(connectionId, request);
+      expect(first).toMatchObject({ outbox: { last: 1, bytes: LIMIT } });
+      expect(await store.nextNumber(connectionId, request)).toStrictEqual(first);
+      expect(await store.nextNumber(connectionId, numberFor("another", { limit: LIMIT }))).toBe("full");
+    });
+
     it("gives each of 50 a number of its own, and all of them one flusher", async () => {
       const { connectionId } = await connectResumable();
       const heads = await Promise.all(Array.from({ length: 50 }, (_, index) => next(connectionId, `sender ${index}`)));
