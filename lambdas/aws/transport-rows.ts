@@ -16,6 +16,7 @@ type TransportVerbs = Pick<
   | "steal"
   | "release"
   | "open"
+  | "note"
   | "abandon"
   | "transport"
   | "markEnd"
@@ -109,6 +110,15 @@ export function transportRows(table: TableClient): TransportVerbs {
       // Open already is as good: a retry of the SDK finds its own work.
       const values = { ":holder": holder, ...phases("open") };
       return (await update(id, "SET #phase = :open", `#holder = :holder AND ${LIVES}`, values)) !== undefined;
+    },
+    async note(id, holder, invocations) {
+      const state = await update(
+        id,
+        "SET #invocations = :invocations",
+        "#holder = :holder AND attribute_not_exists(#next)",
+        { ":holder": holder, ":invocations": notesToJson(invocations) },
+      );
+      return state !== undefined;
     },
     async abandon(id, holder) {
       // Its own frame has been run and answered; only what waits is left.

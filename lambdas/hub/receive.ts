@@ -4,10 +4,11 @@ import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
+import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
-import type { InvocationNote, TransportState, Turn, WaitingFrame } from "./store.ts";
+import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
 import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
@@ -196,21 +197,6 @@ function isPingDue({ service }: CallerPorts, state: TransportState, now: number)
   const { keepAliveInterval, clientTimeoutInterval } = service.lifetime;
   const lastFrame = state.previousDeadline - clientTimeoutInterval;
   return state.phase === "open" && Math.floor(lastFrame / keepAliveInterval) < Math.floor(now / keepAliveInterval);
-}
-
-/** Room for notes in the transport row, which stays small because the sweeper reads all of them. Characters of JSON. */
-const NOTES_SIZE = 150;
-
-function noteInvocations(messages: readonly ClientMessage[]): readonly InvocationNote[] {
-  const notes: InvocationNote[] = [];
-  let size = 0;
-  for (const message of messages) {
-    if (!isInvocation(message) || message.id === undefined) continue;
-    size += JSON.stringify([message.id, message.target]).length;
-    if (size > NOTES_SIZE) break;
-    notes.push({ id: message.id, target: message.target });
-  }
-  return notes;
 }
 
 function toWaiting(

@@ -45,7 +45,7 @@ export type Phase = "accepted" | "open" | "ended";
 export interface Turn {
   readonly holder: string;
   readonly until: number;
-  /** The invocations its frame carried, to answer for it if it dies. */
+  /** The invocations that it runs, to answer for it if it dies. */
   readonly invocations: readonly InvocationNote[];
 }
 
@@ -441,6 +441,8 @@ export interface Store {
   ): Promise<boolean>;
   /** Moves from `accepted` to `open` and keeps the turn. False when the turn is not `holder`'s or it is to end. */
   open(transportId: string, holder: string): Promise<boolean>;
+  /** Notes what the holder answers for from now on, if it dies. False when the turn is not `holder`'s here any more. */
+  note(transportId: string, holder: string, invocations: Turn["invocations"]): Promise<boolean>;
   /** Lets the lease run out now, so that the next frame or sweep takes over. */
   abandon(transportId: string, holder: string): Promise<void>;
   /** The frames that wait, in order, read consistently. */

@@ -13,6 +13,7 @@ import { type DispatchContext, failInvocation } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
 import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { runReconnected } from "./lifecycle-events.ts";
+import { noteFrames } from "./notes.ts";
 import { sendQueued } from "./outbox.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 import { ackOf, trimOf } from "./tally.ts";
@@ -106,10 +107,20 @@ export async function takeOver(ports: CallerPorts, state: TransportState, starte
   const session = await ports.store.session(state.transportId);
   if (session === undefined) return leaveTurn(ports, state.transportId, turn);
   const context = openContext(ports, state, session, startedAt);
-  for (const { id, target } of state.turn?.invocations ?? []) {
-    failInvocation(ports, context, { id, target });
-  }
+  for (const note of await died(ports, state)) failInvocation(ports, context, note);
   await Promise.all([context.channel.flushed(), drain(ports, context, turn, startedAt, undefined)]);
+}
+
+/** What the dead holder had begun: what it has only noted still waits. */
+async function died(
+  ports: CallerPorts,
+  { turn, connectionId, handshakes }: TransportState,
+): Promise<Turn["invocations"]> {
+  if (turn === undefined || turn.invocations.length === 0) return [];
+  const waiting = await ports.store.waiting(connectionId);
+  const messages = waiting.flatMap((frame) => parseWaiting(ports, handshakes, frame).messages);
+  const ids = new Set(messages.filter(isInvocation).map(({ id }) => id));
+  return turn.invocations.filter(({ id }) => !ids.has(id));
 }
 
 /** The session has moved on, and with it the turn that was just taken: it is left to the next frame or sweep. */
@@ -134,7 +145,7 @@ export async function drain(
   startedAt: number,
   seen: number | undefined,
 ): Promise<void> {
-  const { store, clock } = ports;
+  const { store } = ports;
   const { transportId } = context.state;
   let known = seen;
   let state: TransportState | undefined = context.state;
@@ -151,17 +162,45 @@ export async function drain(
     }
     await follow(ports, context, state);
     known = state.waiting;
-    for (const frame of await store.waiting(state.connectionId)) {
-      // The client has shaken hands anew, by a transport that this function has not seen yet.
-      if (frame.handshakes > state.handshakes) break;
-      if (clock.now() - startedAt > DRAIN_LIMIT) return leaveTurn(ports, transportId, turn);
-      // Nobody else takes frames while the turn is held: one that is gone was claimed by a first try, whose answer the
-      // SDK did not get, and which did not run.
-      const claimed = await store.claimFrame(state.connectionId, frame.key);
-      if ((await runWaiting(ports, context, frame, claimed)) === "ended") return;
-    }
+    const outcome = await runAllWaiting(ports, context, turn, startedAt);
+    if (outcome === "over") return;
+    if (outcome === "moved") known = undefined;
   }
 }
+
+/** `over` when the turn is not the holder's to keep any more, `moved` when that has to be looked at. */
+async function runAllWaiting(
+  ports: CallerPorts,
+  context: DispatchContext,
+  turn: Turn,
+  startedAt: number,
+): Promise<"done" | "moved" | "over"> {
+  const { store, clock } = ports;
+  const { connectionId, transportId, handshakes } = context.state;
+  const waiting = await store.waiting(connectionId);
+  const parsed = waiting.map((frame) => parseWaiting(ports, handshakes, frame));
+  let noted = 0;
+  for (const [at, frame] of waiting.entries()) {
+    // The client has shaken hands anew, by a transport that this function has not seen yet.
+    if (frame.handshakes > handshakes) break;
+    if (clock.now() - startedAt > DRAIN_LIMIT) {
+      await leaveTurn(ports, transportId, turn);
+      return "over";
+    }
+    if (at === noted) {
+      const { notes, count } = noteFrames(parsed.slice(at).map(({ messages }) => messages));
+      if (notes.length > 0 && !(await store.note(transportId, turn.holder, notes))) return "moved";
+      noted += count;
+    }
+    // Nobody else takes frames while the turn is held: one that is gone was claimed by a first try, whose answer the
+    // SDK did not get, and which did not run.
+    const claimed = await store.claimFrame(connectionId, frame.key);
+    if ((await runWaiting(ports, context, frame, parsed[at] ?? NOTHING, claimed)) === "ended") return "over";
+  }
+  return "done";
+}
+
+const NOTHING: ParsedFrame = { messages: [], error: undefined };
 
 /** The client may have shaken hands anew since: what it asks now is answered, what it asked before is not. */
 async function follow(ports: CallerPorts, context: DispatchContext, state: TransportState): Promise<void> {
@@ -211,19 +250,24 @@ async function drainMoved(
 async function runWaiting(
   ports: CallerPorts,
   context: DispatchContext,
-  frame: WaitingFrame,
+  { reconnected, receivedAt }: WaitingFrame,
+  parsed: ParsedFrame,
   claimed: boolean,
 ): Promise<"open" | "ended"> {
-  if (frame.reconnected) {
+  if (reconnected) {
     await runReconnected(ports, context);
     return "open";
   }
-  const parsed = without(ports.dialect.parse(frame.text), frame.repeated);
-  // The client has given up on what it asked before its last handshake, and may use its ids again.
-  const own = frame.handshakes === context.state.handshakes ? parsed : withoutIds(parsed);
-  if (claimed && ports.clock.now() - frame.receivedAt <= FRAME_AGE) return runFrame(ports, context, own);
-  failFrame(ports, context, own);
+  if (claimed && ports.clock.now() - receivedAt <= FRAME_AGE) return runFrame(ports, context, parsed);
+  failFrame(ports, context, parsed);
   return "open";
+}
+
+function parseWaiting({ dialect }: CallerPorts, handshakes: number, frame: WaitingFrame): ParsedFrame {
+  if (frame.reconnected) return NOTHING;
+  const parsed = without(dialect.parse(frame.text), frame.repeated);
+  // The client has given up on what it asked before its last handshake, and may use its ids again.
+  return frame.handshakes === handshakes ? parsed : withoutIds(parsed);
 }
 
 function withoutIds({ messages, error }: ParsedFrame): ParsedFrame {

@@ -18,7 +18,7 @@ it(
         .map((part) => `${name}: ${measured[part]} ${part}, not ${budget[part]}`),
     );
     expect(over).toEqual([
-      "a frame that waits its turn (1): 5 writeUnits, not 4",
+      "a frame that waits its turn (1): 6 writeUnits, not 4",
       "a frame that waits its turn (1): 3 readUnits, not 2",
       "client stops (2), anonymous, in 0 groups: 3 readUnits, not 2",
       "client stops (2), anonymous, in 3 groups: 3 readUnits, not 2",

@@ -133,7 +133,7 @@ class ResumeWorld {
     if (this.#failure !== undefined) throw this.#failure;
     for (const [connectionId, runs] of this.#runs) this.#checkEvents(connectionId, runs);
     this.#checkMessages();
-    if (this.#isCalm) for (const frame of this.#frames.values()) this.#checkAnswer(frame);
+    for (const frame of this.#frames.values()) this.#checkAnswer(frame);
     this.#table.collectGarbage(Number.POSITIVE_INFINITY);
     const left = this.#table.rows().filter((row) => row !== rowKeys.sweeper);
     if (left.length > 0) this.#fail(`rows are left: ${left}`);
@@ -407,16 +407,16 @@ class ResumeWorld {
     const { session } = socket;
     if (!socket.answered && !("error" in message)) this.#fail(`${record} came before the answer to the handshake`);
     if (session.buffer !== undefined && !session.buffer.receive(message)) return;
-    // A function that dies after its answer is answered for once more, which clients ignore.
-    const isKnown = this.#isCalm || !("error" in message);
-    if (message.type === 3 && isKnown) this.#answered(session, message.invocationId ?? "");
+    if (message.type === 3) this.#answered(session, message.invocationId ?? "", "error" in message);
     if (record.includes('"hello"')) session.read.push(toMessage(message as never));
   }
 
-  #answered(session: ClientSession, id: string): void {
+  #answered(session: ClientSession, id: string, isFailure: boolean): void {
     const frame = this.#frames.get(id);
     if (frame === undefined) return;
-    frame.answers += 1;
+    // A function that dies after its answer is answered for once more, which clients ignore.
+    const isRepeated = frame.answers > 0 && isFailure && !this.#isCalm;
+    if (!isRepeated) frame.answers += 1;
     if (frame.answers > 1) this.#fail(`${id} was answered twice`);
     if (frame.socket.session !== session) this.#fail(`${id} was answered to another than asked`);
   }
@@ -509,8 +509,9 @@ class ResumeWorld {
     if (runs === 0 && socket.brokenAt === Number.POSITIVE_INFINITY) this.#fail(`${id} was never run`);
   }
 
-  /** What a stateful client asked, it is told, once, unless it gave up. */
-  #checkAnswer({ id, socket: { session }, connectionId, answers }: Frame): void {
+  /** What a stateful client asked, it is told, once, unless it gave up; also when functions die, if it was run. */
+  #checkAnswer({ id, socket: { session }, connectionId, runs, answers }: Frame): void {
+    if (!this.#isCalm && runs === 0) return;
     if (session.buffer === undefined || session.isOver || answers > 0 || connectionId === undefined) return;
     const endedAt = this.#endedAt.get(connectionId) ?? Number.POSITIVE_INFINITY;
     if (endedAt >= this.#start + LEAVING) this.#fail(`${id} was never answered`);

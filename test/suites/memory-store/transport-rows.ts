@@ -15,6 +15,7 @@ type TransportVerbs = Pick<
   | "steal"
   | "release"
   | "open"
+  | "note"
   | "abandon"
   | "transport"
   | "markEnd"
@@ -116,6 +117,17 @@ export function transportRows(table: MemoryRows): TransportVerbs {
         (row) => row.turn?.holder === holder && isNotToEnd(row),
         (row) => {
           row.phase = "open";
+        },
+      );
+      return state !== undefined;
+    },
+    async note(id, holder, invocations) {
+      const state = await updateTransport(
+        "note",
+        id,
+        (row) => row.turn?.holder === holder && row.next === undefined,
+        (row) => {
+          if (row.turn !== undefined) row.turn = { ...row.turn, invocations };
         },
       );
       return state !== undefined;

@@ -47,6 +47,7 @@ export function absentRowsSuite(harness: Harness): void {
       ["release", (name) => store.release(name, "holder", 0, false), false],
       ["release and open", (name) => store.release(name, "holder", 0, true), false],
       ["open", (name) => store.open(name, "holder"), false],
+      ["note", (name) => store.note(name, "holder", [{ id: "1", target: "a" }]), false],
       ["abandon", (name) => store.abandon(name, "holder"), undefined],
       ["waiting", (name) => store.waiting(name), []],
       ["claimFrame", (name) => store.claimFrame(name, "1"), false],

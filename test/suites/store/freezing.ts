@@ -103,6 +103,14 @@ export function freezingSuite(harness: Harness): void {
       expect(await store.transport(connection.transportId)).toStrictEqual(frozen);
     });
 
+    it("takes the notes of the turn along: none is written here any more", async () => {
+      const connection = await connectResumable();
+      await store.take(connection.transportId, NOW, turnOf("holder"));
+      await freeze(connection);
+      expect(await store.note(connection.transportId, "holder", [{ id: "1", target: "a" }])).toBe(false);
+      expect((await store.transport(connection.transportId))?.turn).toStrictEqual(turnOf("holder"));
+    });
+
     it("has one winner among 50", async () => {
       const { transportId } = await connectResumable();
       const nexts = Array.from({ length: 50 }, (_, index) => id(`next ${index}`));

@@ -162,6 +162,31 @@ export function turnSuite(harness: Harness): void {
     });
   });
 
+  describe("note", () => {
+    const invocations = [{ id: "2", target: "b" }];
+
+    it("replaces what the holder answers for, and nothing else", async () => {
+      const { transportId } = await connect();
+      const before = await store.take(transportId, NOW, {
+        ...turnOf("holder"),
+        invocations: [{ id: "1", target: "a" }],
+      });
+      expect(await store.note(transportId, "holder", invocations)).toBe(true);
+      expect(await store.transport(transportId)).toStrictEqual({
+        ...before,
+        turn: { ...turnOf("holder"), invocations },
+      });
+    });
+
+    it("is refused to whoever does not have the turn", async () => {
+      const { transportId } = await connect();
+      expect(await store.note(transportId, "nobody", invocations)).toBe(false);
+      await store.take(transportId, NOW, turnOf("holder"));
+      expect(await store.note(transportId, "another", invocations)).toBe(false);
+      expect((await store.transport(transportId))?.turn).toStrictEqual(turnOf("holder"));
+    });
+  });
+
   describe("abandon", () => {
     it("leaves the turn to the next, with nothing to answer for", async () => {
       const { transportId } = await connect();
