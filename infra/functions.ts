@@ -16,6 +16,8 @@ export interface FunctionOptions {
   readonly memorySize: number;
   readonly timeout: Duration;
   readonly environment: Readonly<Record<string, string>>;
+  /** How often an asynchronous invocation that failed is made again. @default 2, Lambda's */
+  readonly retryAttempts?: number;
   readonly logs: LogOptions;
 }
 
@@ -24,6 +26,9 @@ export const REQUEST_TIMEOUT = Duration.seconds(28);
 
 /** The sweeper goes on for at most 170 s. */
 export const SWEEP_TIMEOUT = Duration.minutes(3);
+
+/** Lambda's longest: streams and long invocations. */
+export const WORK_TIMEOUT = Duration.minutes(15);
 
 export function createFunction(scope: Construct, options: FunctionOptions): NodejsFunction {
   const { name, servicePath, logs, environment, ...rest } = options;

@@ -6,7 +6,7 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { HUB_PARAMETER } from "../lambdas/apigateway/index.ts";
 import type { FunctionName } from "./bundling.ts";
-import { allow, createFunction, REQUEST_TIMEOUT, SWEEP_TIMEOUT } from "./functions.ts";
+import { allow, createFunction, REQUEST_TIMEOUT, SWEEP_TIMEOUT, WORK_TIMEOUT } from "./functions.ts";
 import { Http } from "./http.ts";
 import type { LogOptions } from "./logs.ts";
 import { SweepSchedule } from "./schedule.ts";
@@ -126,14 +126,25 @@ interface FunctionsOptions {
   readonly tokenSecret: string;
 }
 
-/** The five functions. The names of the environment are the contract with lambdas/. */
+/** The six functions. The names of the environment are the contract with lambdas/. */
 function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFunctions {
   const { servicePath, logs, memorySize } = options;
   const request = { servicePath, logs, memorySize, timeout: REQUEST_TIMEOUT };
   const table = { SIGNALR_TABLE: options.tableName };
   const callback = { SIGNALR_CALLBACK_URL: options.callbackUrl };
   const secret = { SIGNALR_TOKEN_SECRET: options.tokenSecret };
+  const work = createFunction(scope, {
+    ...request,
+    name: "work",
+    description: "SignalR: runs streams and long invocations",
+    timeout: WORK_TIMEOUT,
+    // Once more: only then does the client of a worker that died learn of it.
+    retryAttempts: 1,
+    environment: { ...table, ...callback },
+  });
+  const worker = { SIGNALR_WORKER: work.functionName };
   return {
+    work,
     connect: createFunction(scope, {
       ...request,
       name: "connect",
@@ -144,13 +155,13 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "message",
       description: "SignalR: runs the hub's methods",
-      environment: { ...table, ...callback },
+      environment: { ...table, ...callback, ...worker },
     }),
     disconnect: createFunction(scope, {
       ...request,
       name: "disconnect",
       description: "SignalR: notices a closed socket",
-      environment: { ...table, ...callback },
+      environment: { ...table, ...callback, ...worker },
     }),
     negotiate: createFunction(scope, {
       ...request,
@@ -164,7 +175,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       description: "SignalR: ends connections that have fallen silent",
       memorySize: SWEEP_MEMORY,
       timeout: SWEEP_TIMEOUT,
-      environment: { ...table, ...callback },
+      environment: { ...table, ...callback, ...worker },
     }),
   };
 }
@@ -174,6 +185,7 @@ function grant(functions: ServiceFunctions, table: TableV2, sockets: Sockets): v
   for (const [name, actions] of Object.entries(TABLE_ACTIONS)) {
     allow(functions[name as FunctionName], actions, [table.tableArn]);
   }
-  const { connect, message, disconnect, sweep } = functions;
-  for (const handler of [connect, message, disconnect, sweep]) sockets.grantManage(handler);
+  const { connect, message, disconnect, sweep, work } = functions;
+  for (const handler of [connect, message, disconnect, sweep, work]) sockets.grantManage(handler);
+  for (const handler of [message, disconnect, sweep]) allow(handler, ["lambda:InvokeFunction"], [work.functionArn]);
 }

@@ -27,4 +27,5 @@ export const TABLE_ACTIONS = {
   disconnect: SERVE,
   negotiate: READ,
   sweep: SERVE,
+  work: SERVE,
 } as const;

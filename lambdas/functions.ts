@@ -3,7 +3,14 @@
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
-import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
+import {
+  connectHandler,
+  disconnectHandler,
+  messageHandler,
+  negotiateHandler,
+  sweepHandler,
+  workHandler,
+} from "./handlers.ts";
 import {
   type AdmissionPorts,
   type Authenticate,
@@ -13,6 +20,7 @@ import {
   type ServerPorts,
   type Service,
   type Store,
+  type Workers,
 } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
 import { core } from "./protocol/index.ts";
@@ -34,12 +42,12 @@ export function connectFunction(service: Service, environment: Environment) {
   return connectHandler({ ...ports, ...socketPorts(environment, ports.log) });
 }
 
-/** `$default`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** `$default`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`. */
 export function messageFunction(service: Service, environment: Environment) {
   return messageHandler(serverPorts(service, environment));
 }
 
-/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** `$disconnect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`. */
 export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(serverPorts(service, environment));
 }
@@ -58,7 +66,12 @@ export function negotiateFunction(service: Service, environment: Environment) {
   return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
 }
 
-/** The schedule. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** Streams and long invocations, invoked asynchronously. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+export function workFunction(service: Service, environment: Environment) {
+  return workHandler(callerPorts(service, environment));
+}
+
+/** The schedule. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`. */
 export function sweepFunction(service: Service, environment: Environment) {
   return sweepHandler(serverPorts(service, environment));
 }
@@ -84,6 +97,22 @@ function admissionPorts(given: Service): CommonPorts {
 }
 
 function serverPorts(given: Service, environment: Environment): ServerPorts {
+  return { ...callerPorts(given, environment), workers: workersFrom(environment) };
+}
+
+/** The client is loaded with the first stream: most functions never see one. */
+function workersFrom(environment: Environment): Workers {
+  const functionName = required(environment, "SIGNALR_WORKER");
+  let opening: Promise<Workers> | undefined;
+  return {
+    async start(work) {
+      opening ??= import("./lambda-workers.ts").then(({ lambdaWorkers }) => lambdaWorkers(functionName));
+      return (await opening).start(work);
+    },
+  };
+}
+
+function callerPorts(given: Service, environment: Environment): Omit<ServerPorts, "workers"> {
   const service = checkService(given);
   const log: Log = jsonLog();
   // These are the functions that run hub methods.

@@ -19,6 +19,8 @@ import {
   receive,
   type ServerPorts,
   sweep,
+  type Work,
+  work,
 } from "./hub/index.ts";
 
 export function connectHandler(ports: ConnectPorts) {
@@ -69,6 +71,11 @@ export function negotiateHandler(ports: NegotiatePorts) {
     if (status >= 400) ports.log.info("Refused to negotiate.", { status, reason: body, hub: request.hubPath });
     return { statusCode: status, headers, body };
   };
+}
+
+/** What it throws makes Lambda run it once more, and then the client is told. */
+export function workHandler(ports: Omit<ServerPorts, "workers">) {
+  return (event: Work): Promise<void> => work(ports, event);
 }
 
 export function sweepHandler(ports: ServerPorts) {

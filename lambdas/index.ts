@@ -31,5 +31,7 @@ export {
   type Service,
   type ServiceOptions,
   type ShortMethod,
+  type Upload,
   type User,
+  upload,
 } from "./hub/index.ts";

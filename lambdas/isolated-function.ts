@@ -37,6 +37,7 @@ const database = data.isEmbedded
   : new DynamoDBClient({});
 const means = {
   connections: thread.requestHandler("connections"),
+  lambda: thread.requestHandler("lambda"),
   tokenSecret: data.tokenSecret,
   clock,
   log,

@@ -1,20 +1,30 @@
-// The five functions of a local server, with a service that can be swapped: in this process, or each in threads of its
+// The six functions of a local server, with a service that can be swapped: in this process, or each in threads of its
 // own.
 
 import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
+import { LambdaClient } from "@aws-sdk/client-lambda";
 import type { FunctionContext } from "./apigateway/index.ts";
 import { connectionTokens } from "./auth/index.ts";
 import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
 import { authenticatorOf, checkService } from "./functions.ts";
-import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
+import {
+  connectHandler,
+  disconnectHandler,
+  messageHandler,
+  negotiateHandler,
+  sweepHandler,
+  workHandler,
+} from "./handlers.ts";
 import type { Clock, Log, Service, Store } from "./hub/index.ts";
 import type { IsolatedFunctionData } from "./isolated-function.ts";
+import { lambdaWorkers } from "./lambda-workers.ts";
 import {
   type Functions,
   isolatedFunctions,
   type SdkRequestHandler,
   type ServiceBundle,
   STAGE_PATH,
+  WORKER,
 } from "./local/index.ts";
 import { type LocalDatabase, UNUSED } from "./local-database.ts";
 import { core } from "./protocol/index.ts";
@@ -25,6 +35,8 @@ export interface LocalMeans {
   readonly database: Pick<LocalDatabase, "client" | "tableName" | "requestHandler">;
   /** Of clients of `@connections`. */
   readonly connections: SdkRequestHandler;
+  /** Of clients of Lambda. */
+  readonly lambda: SdkRequestHandler;
   readonly tokenSecret: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -58,6 +70,7 @@ export function handlersOf(service: Service, means: Omit<LocalMeans, "database">
     transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),
     tokens: connectionTokens(tokenSecret),
     dialect: core,
+    workers: lambdaWorkers(WORKER, new LambdaClient({ ...UNUSED, requestHandler: means.lambda })),
     random: systemRandom,
     clock,
     log,
@@ -67,6 +80,7 @@ export function handlersOf(service: Service, means: Omit<LocalMeans, "database">
     message: messageHandler(all),
     disconnect: disconnectHandler(all),
     negotiate: negotiateHandler(all),
+    work: workHandler(all),
     sweep: sweepHandler(all),
   };
 }
@@ -102,7 +116,7 @@ export function sharedFunctions(
 }
 
 /** Functions that share nothing: each event has a thread for itself, as on Lambda. */
-export const threadedFunctions: FunctionRoom = (source, { database, connections, tokenSecret, log }) => {
+export const threadedFunctions: FunctionRoom = (source, { database, connections, lambda, tokenSecret, log }) => {
   const dataOf = ({ bundle }: ServiceSource): IsolatedFunctionData => {
     if (bundle === undefined) throw new TypeError("Threads load a service from its file, and there is none.");
     const isEmbedded = database.requestHandler !== undefined;
@@ -110,7 +124,7 @@ export const threadedFunctions: FunctionRoom = (source, { database, connections,
   };
   // Beside this file, and called as it is: built or not.
   const entry = new URL(import.meta.url.replace(/local-functions(\.[jt]s)$/, "isolated-function$1"));
-  const services = { dynamodb: database.requestHandler ?? ELSEWHERE, connections };
+  const services = { dynamodb: database.requestHandler ?? ELSEWHERE, connections, lambda };
   const isolated = isolatedFunctions({ entry, data: dataOf(source), services, log });
   const sweeps = new Sweeps(log);
   const functions = sweeps.trackedBy(isolated.functions);

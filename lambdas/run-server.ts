@@ -70,12 +70,13 @@ async function serve(
   const started = new Promise<LocalGateway>((resolve) => {
     start = resolve;
   });
-  const connections: SdkRequestHandler = {
-    handle: async (request) => (await started).requestHandler.handle(request),
+  const later = (handler: "requestHandler" | "lambda"): SdkRequestHandler => ({
+    handle: async (request) => (await started)[handler].handle(request),
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
-  };
-  const functionRoom = room(source, { database, connections, tokenSecret: secret, clock: serverClock, log });
+  });
+  const [connections, lambda] = [later("requestHandler"), later("lambda")];
+  const functionRoom = room(source, { database, connections, lambda, tokenSecret: secret, clock: serverClock, log });
   let current = source.service;
   const { functions } = functionRoom;
   const hubPaths = () => [...current.hubs.keys()];

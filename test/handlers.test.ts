@@ -6,6 +6,7 @@ import type { Log, NegotiatePorts, ServerPorts, Transports } from "../lambdas/hu
 import { core } from "../lambdas/protocol/index.ts";
 import { systemRandom } from "../lambdas/system.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { NO_WORKERS } from "./no-workers.ts";
 
 const service = defineService({ hubs: { chat: defineHub()({ methods: {} }) } });
 
@@ -28,6 +29,7 @@ describe("the message handler", () => {
     clock: new FakeClock(),
     random: systemRandom,
     dialect: core,
+    workers: NO_WORKERS,
     store: new Proxy({} as ServerPorts["store"], { get: () => () => Promise.reject(new Error("DynamoDB is down.")) }),
   });
 

@@ -27,6 +27,7 @@ export const FUNCTIONS: Readonly<Record<FunctionName, Bare>> = {
   connect: "dynamodb-connections-jose",
   message: "dynamodb-connections",
   disconnect: "dynamodb-connections",
+  work: "dynamodb-connections",
   sweep: "dynamodb-connections",
 };
 

@@ -17,6 +17,7 @@ import {
 import type { Authenticate, Clock, ConnectionTokenClaims, Log, Random, Service } from "../../lambdas/hub/index.ts";
 import { openEmbeddedDynamoDB } from "../../lambdas/local/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
+import { NO_WORKERS } from "../../test/no-workers.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { connectEvent, disconnectEvent, messageEvent, negotiateEvent } from "./events.ts";
 import type { Item } from "./item-size.ts";
@@ -111,6 +112,7 @@ export async function openSimulatedCloud(
     clock,
     random: countingRandom(),
     dialect: core,
+    workers: NO_WORKERS,
     tokens: {
       ...tokens,
       issue: (claims: ConnectionTokenClaims) => clock.work(() => tokens.issue(claims)),

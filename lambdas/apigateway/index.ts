@@ -9,4 +9,4 @@ export type {
   SocketRequestContext,
   SocketResult,
 } from "./events.ts";
-export { API_GATEWAY, HUB_PARAMETER } from "./limits.ts";
+export { API_GATEWAY, HUB_PARAMETER, LAMBDA } from "./limits.ts";

@@ -17,6 +17,14 @@ export const API_GATEWAY = {
   urlLength: 4096,
 } as const;
 
+/** Lambda's. Bytes and milliseconds. @see https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html */
+export const LAMBDA = {
+  /** Largest event of an asynchronous invocation. */
+  asynchronousPayloadBytes: 1024 * 1024,
+  /** Longest run of a function. */
+  timeout: 15 * 60_000,
+} as const;
+
 /**
  * Query parameter that carries the hub's path to the socket: a WebSocket API has no paths after its stage.
  * A repeated parameter counts with its last value, so what a host in front appends wins over what a client wrote.

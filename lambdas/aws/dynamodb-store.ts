@@ -9,6 +9,7 @@ import { resumeRows } from "./resume-rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
 import { transportRows } from "./transport-rows.ts";
+import { workRows } from "./work-rows.ts";
 
 export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store {
   const table = tableClient(client, tableName);
@@ -19,5 +20,6 @@ export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store 
     ...outboxRows(table),
     ...membershipRows(table),
     ...sweeperRow(table),
+    ...workRows(table),
   };
 }

@@ -66,7 +66,7 @@ export function membershipRows(table: TableClient): MembershipVerbs {
     async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }: ConnectionState) {
       const own = await ownRows(table, connectionId);
       await forEachLimit(own.groups, DELETES_AT_ONCE, (group) => leave(connectionId, hub, group));
-      const rows = own.waiting.map((key) => keys.waiting(connectionId, key));
+      const rows: Key[] = own.others.map((sk) => ({ pk: keys.connection(connectionId).pk, sk }));
       rows.push(keys.membership(hubOf(hub), connectionId));
       if (userIdentifier !== undefined) rows.push(keys.membership(userOf(hub, userIdentifier), connectionId));
       await forEachLimit(rows, DELETES_AT_ONCE, async (row) => {
@@ -99,14 +99,14 @@ async function groupsOf(table: TableClient, connectionId: string): Promise<reado
 }
 
 /** Everything under a connection but the connection itself, in one query. */
-async function ownRows(table: TableClient, connectionId: string): Promise<{ groups: string[]; waiting: string[] }> {
+async function ownRows(table: TableClient, connectionId: string): Promise<{ groups: string[]; others: string[] }> {
   const group = keys.groupOf(connectionId, "").sk;
-  const waiting = keys.waiting(connectionId, "").sk;
-  const own = { groups: [] as string[], waiting: [] as string[] };
-  for await (const page of table.query(keys.connection(connectionId).pk, { consistent: true })) {
-    for (const { sk } of page.rows) {
-      if (String(sk).startsWith(group)) own.groups.push(String(sk).slice(group.length));
-      if (String(sk).startsWith(waiting)) own.waiting.push(String(sk).slice(waiting.length));
+  const connection = keys.connection(connectionId);
+  const own = { groups: [] as string[], others: [] as string[] };
+  for await (const page of table.query(connection.pk, { consistent: true })) {
+    for (const sk of page.rows.map((row) => String(row.sk))) {
+      if (sk.startsWith(group)) own.groups.push(sk.slice(group.length));
+      else if (sk !== connection.sk) own.others.push(sk);
     }
   }
   return own;

@@ -7,6 +7,7 @@
 // | connection     | C#{connection id} | C               | hub, transport, user, ended; with expiresAt a tombstone |
 // | its groups     | C#{connection id} | G#{group}       |                                                         |
 // | waiting frame  | C#{connection id} | I#{key}         | text, receivedAt                                        |
+// | work           | C#{connection id} | W#{key}         | worker, until, cancelled                                |
 // | hub membership | H#{shard 0-3}#{hub} | {connection id} | transport                                             |
 // | group          | G#{hub}#{group}   | {connection id} | transport                                               |
 // | user           | U#{hub}#{user}    | {connection id} | transport                                               |
@@ -36,6 +37,7 @@ export const keys = {
   connection: (id: string): Key => ({ pk: `C#${id}`, sk: "C" }),
   groupOf: (connectionId: string, group: string): Key => ({ pk: `C#${connectionId}`, sk: `G#${group}` }),
   waiting: (connectionId: string, key: string): Key => ({ pk: `C#${connectionId}`, sk: `I#${key}` }),
+  work: (connectionId: string, key: string): Key => ({ pk: `C#${connectionId}`, sk: `W#${key}` }),
   membership: (audience: Audience, connectionId: string): Key => ({
     pk: partition(audience, connectionId),
     sk: connectionId,

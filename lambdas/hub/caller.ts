@@ -29,6 +29,8 @@ export interface Caller {
   readonly abortRequested: boolean;
   /** Waits for what was started and not awaited, then writes changed items back. */
   finish(): Promise<void>;
+  /** Fires `aborted`. */
+  cancel(reason: Error): void;
   /** Fires `aborted` and makes every later use of `hub` throw `reason`. */
   expire(reason: Error): void;
   /** @throws what it expired with, if it has. */
@@ -104,6 +106,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       if (changes === undefined || expired !== undefined) return;
       await saveItems(ports.store, transportId, changes.changed);
       saved = changes.items;
+    },
+    cancel(reason) {
+      aborted.abort(reason);
     },
     expire(reason) {
       expired = reason;

@@ -21,7 +21,12 @@ export type Authorize = true | { readonly roles: readonly string[] };
 export interface CheckedMethod<Client, Args> {
   /** One Standard Schema (zod, valibot, arktype, …) per argument. */
   readonly args: Args & Schemas;
+  /** A generator is a streaming method: clients call it with `stream`, and what it yields are the items. */
   readonly handler: (hub: HubCaller<Client>, ...args: Parameters<Args>) => unknown;
+  /** For a streaming method that is no generator: the handler returns an iterable, or a promise of one. */
+  readonly streams?: boolean;
+  /** Runs in a worker, for up to 14 minutes, beside the connection's other invocations. @default 25 s, one at a time */
+  readonly longRunning?: boolean;
 }
 
 /** The short form: a bare function. Arguments arrive unchecked. */
@@ -139,16 +144,20 @@ function checkMethod(name: string, method: unknown): void {
   if (typeof handler !== "function") {
     throw new TypeError(`Hub method '${name}' must be a function or { args, handler }.`);
   }
-  if (/Generator/.test(Object.prototype.toString.call(handler))) {
-    throw new TypeError(`Hub method '${name}' is a generator. Streaming methods are not supported yet.`);
+  if (typeof method === "object" && method !== null) {
+    checkKeys(`Hub method '${name}'`, method, ["args", "handler", "streams", "longRunning"]);
   }
-  if (typeof method === "object" && method !== null) checkKeys(`Hub method '${name}'`, method, ["args", "handler"]);
   const args = typeof method === "function" ? [] : (method as { args?: unknown }).args;
   if (!Array.isArray(args) || args.some((schema) => !isSchema(schema))) {
     throw new TypeError(
       `Hub method '${name}' needs \`args\`: one Standard Schema (zod, valibot, arktype, …) per argument.`,
     );
   }
+}
+
+/** Known before it runs, so that `invoke` on a streaming method can be refused. */
+export function isGenerator(handler: unknown): boolean {
+  return /Generator/.test(Object.prototype.toString.call(handler));
 }
 
 function isSchema(schema: unknown): schema is StandardSchemaV1 {

@@ -3,16 +3,24 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientMessage } from "../protocol/index.ts";
-import { type CallerPorts, createCaller } from "./caller.ts";
+import { type Caller, type CallerPorts, createCaller } from "./caller.ts";
 import { byteLength, type Channel } from "./channel.ts";
+import { type CheckedMethod, isGenerator } from "./define-hub.ts";
 import type { HubEntry } from "./define-service.ts";
 import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
+import { handOver } from "./hand-over.ts";
 import { HubException } from "./hub-exception.ts";
-import type { Log } from "./ports.ts";
+import type { Log, Workers } from "./ports.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
+import { isSource, StreamError, sendItems } from "./stream-items.ts";
+import { checkedUpload, isUpload } from "./upload.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
+
+export interface DispatchPorts extends CallerPorts {
+  readonly workers: Workers;
+}
 
 /** What all invocations of one turn share. */
 export interface DispatchContext {
@@ -29,47 +37,129 @@ interface Method {
   readonly handler: (...args: unknown[]) => unknown;
   /** Undefined for the short form, whose arguments nobody checks. */
   readonly schemas: readonly StandardSchemaV1[] | undefined;
+  /** Whether it returns items. */
+  readonly streams: boolean;
+  readonly longRunning: boolean;
 }
 
 /** Runs one invocation and writes its completion. True when the method closed its own connection. */
-export async function dispatch(ports: CallerPorts, context: DispatchContext, invocation: Invocation): Promise<boolean> {
+export async function dispatch(
+  ports: DispatchPorts,
+  context: DispatchContext,
+  invocation: Invocation,
+): Promise<boolean> {
   const method = findMethod(context.hub, invocation.target);
-  const name = method?.name ?? invocation.target;
-  const unbound = `Failed to invoke '${name}' due to an error on the server.`;
   if (method === undefined) {
-    fail(ports, context, invocation, unbound, new HubException("Method does not exist."));
+    const text = `Failed to invoke '${invocation.target}' due to an error on the server.`;
+    fail(ports, context, invocation, text, new HubException("Method does not exist."));
     return false;
   }
+  if (isWork(method, invocation)) {
+    const failure = await handOver(ports, context, invocation);
+    // A stock client that has sent something pings only after it has heard something, and may wait for long now.
+    if (failure === undefined) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
+    else if ("text" in failure) fail(ports, context, invocation, failure.text);
+    else fail(ports, context, invocation, failed(method.name), failure.error);
+    return false;
+  }
+  const over = new AbortController();
+  void pingWhile(ports, context.channel, over.signal);
+  const caller = await execute(ports, context, invocation, method);
+  over.abort();
+  return caller?.abortRequested ?? false;
+}
+
+/** Whether a worker runs it: it streams, either way, or takes long. */
+function isWork(method: Method, invocation: Invocation): boolean {
+  if (refuse(method, invocation) !== undefined) return false;
+  return method.streams || method.longRunning || invocation.streamIds.length > 0;
+}
+
+/** What a worker has besides. */
+export interface WorkRun {
+  /** What the client sends, in the order of the method's uploads. */
+  readonly uploads: readonly AsyncIterable<unknown>[];
+  /** Fires when nobody waits for the method any more. */
+  readonly stop: AbortSignal;
+  /** Hears of the caller before the method begins. */
+  readonly onStart: (caller: Caller) => void;
+}
+
+/** Runs an invocation in a worker. */
+export async function dispatchWork(
+  ports: CallerPorts,
+  context: DispatchContext,
+  invocation: Invocation,
+  work: WorkRun,
+): Promise<void> {
+  const method = findMethod(context.hub, invocation.target);
+  // It was there when the invocation came: another deployment may not have it.
+  if (method === undefined) return failInvocation(ports, context, invocation);
+  await execute(ports, context, invocation, method, work);
+}
+
+async function execute(
+  ports: CallerPorts,
+  context: DispatchContext,
+  invocation: Invocation,
+  method: Method,
+  work?: WorkRun,
+): Promise<Caller | undefined> {
+  const { name } = method;
+  const unbound = `Failed to invoke '${name}' due to an error on the server.`;
   const limit = context.stopAt - ports.clock.now();
   if (limit <= 0) {
     fail(ports, context, invocation, failed(name), new TimeLimitError("The function had no time left for the method."));
-    return false;
+    return undefined;
   }
   const { hub, session, state, channel } = context;
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false });
   const progress = { bound: false };
-  const over = new AbortController();
-  void pingWhile(ports, channel, over.signal);
+  work?.onStart(caller);
   const run = await runLimited(ports.clock, limit, caller, async () => {
-    const args = await bind(method, invocation.args);
+    const args = await bind(method, invocation.args, work?.uploads ?? []);
     // A schema may take its time, and the client has its error by then.
     caller.throwIfExpired();
     progress.bound = true;
-    const refusal = refuse(name, invocation);
-    return refusal ?? method.handler.call(hub.definition.methods, caller.hub, ...args);
+    const refusal = refuse(method, invocation);
+    if (refusal !== undefined) return refusal;
+    const result = await method.handler.call(hub.definition.methods, caller.hub, ...args);
+    if (!method.streams || work === undefined || invocation.id === undefined) return result;
+    if (!isSource(result)) throw new Unstreamable(name);
+    return sendItems(ports, channel, invocation.id, result, work.stop);
   });
-  over.abort();
   context.session = { ...session, items: caller.items() };
   if ("result" in run && run.result instanceof Refusal) {
     fail(ports, context, invocation, run.result.text);
-    return false;
+    return undefined;
   }
-  const outcome = "error" in run ? run : complete(ports, context, invocation, run.result);
+  const outcome = "error" in run ? run : complete(ports, context, invocation, method, run.result);
   if ("error" in outcome) {
     logFailure(caller.hub.log, name, outcome.error);
-    fail(ports, context, invocation, progress.bound ? failed(name) : unbound, outcome.error);
+    const text = method.streams && progress.bound ? BROKEN_STREAM : progress.bound ? failed(name) : unbound;
+    failWith(ports, context, invocation, text, outcome.error);
   }
-  return caller.abortRequested;
+  return caller;
+}
+
+const BROKEN_STREAM = "An error occurred on the server while streaming results.";
+
+/** A method that says it streams, and returned something else. */
+class Unstreamable extends Error {
+  constructor(name: string) {
+    super(`The value returned by the streaming method '${name}' is not an AsyncIterable or Iterable.`);
+  }
+}
+
+function failWith(
+  ports: CallerPorts,
+  context: DispatchContext,
+  invocation: Invocation,
+  text: string,
+  error: unknown,
+): void {
+  if (error instanceof Unstreamable) fail(ports, context, invocation, error.message);
+  else fail(ports, context, invocation, text, error instanceof StreamError ? error.cause : error);
 }
 
 /** A stock client that waits for an answer pings only after it has heard something, and gives up on a silent server. */
@@ -94,7 +184,8 @@ function failed(name: string): string {
   return `An unexpected error occurred invoking '${name}' on the server.`;
 }
 
-function logFailure(log: Log, method: string, error: unknown): void {
+function logFailure(log: Log, method: string, thrown: unknown): void {
+  const error = thrown instanceof StreamError ? thrown.cause : thrown;
   // What the client did wrong, or is meant to read, is no failure of the service.
   const expected = HubException.is(error) || error instanceof InvalidDataException;
   if (expected) log.info("A hub method refused.", { method, error: error.message });
@@ -123,9 +214,18 @@ function findMethod(hub: HubEntry, target: string): Method | undefined {
 }
 
 function toMethod(name: string, method: unknown): Method {
-  if (typeof method === "function") return { name, handler: method as Method["handler"], schemas: undefined };
-  const { handler, args } = method as { handler: Method["handler"]; args: readonly StandardSchemaV1[] };
-  return { name, handler, schemas: args };
+  if (typeof method === "function") {
+    const handler = method as Method["handler"];
+    return { name, handler, schemas: undefined, streams: isGenerator(handler), longRunning: false };
+  }
+  const { handler, args, streams, longRunning } = method as CheckedMethod<unknown, readonly StandardSchemaV1[]>;
+  return {
+    name,
+    handler: handler as Method["handler"],
+    schemas: args,
+    streams: streams === true || isGenerator(handler),
+    longRunning: longRunning === true,
+  };
 }
 
 /** Why a method that exists and takes these arguments is not run all the same. */
@@ -137,14 +237,21 @@ class Refusal {
   }
 }
 
-function refuse(name: string, { kind, streamIds }: Invocation): Refusal | undefined {
-  if (kind === "streamInvocation") {
+function refuse({ name, streams, schemas }: Method, { kind, streamIds }: Invocation): Refusal | undefined {
+  if (kind === "streamInvocation" && !streams) {
     return new Refusal(
       `The client attempted to invoke the non-streaming '${name}' method with a streaming invocation.`,
     );
   }
-  if (streamIds.length === 0) return undefined;
-  return new Refusal(`${failed(name)} HubException: Client sent ${streamIds.length} stream(s), Hub method expects 0.`);
+  if (kind === "invocation" && streams) {
+    return new Refusal(
+      `The client attempted to invoke the streaming '${name}' method with a non-streaming invocation.`,
+    );
+  }
+  const expected = (schemas ?? []).filter(isUpload).length;
+  if (streamIds.length === expected) return undefined;
+  const text = `Client sent ${streamIds.length} stream(s), Hub method expects ${expected}.`;
+  return new Refusal(`${failed(name)} HubException: ${text}`);
 }
 
 /** Named as the reference names it, for clients in detail mode. */
@@ -153,15 +260,26 @@ class InvalidDataException extends Error {
 }
 
 /** @throws InvalidDataException, HubException, or what a schema throws. */
-async function bind({ schemas }: Method, given: readonly unknown[]): Promise<readonly unknown[]> {
+async function bind(
+  { schemas }: Method,
+  given: readonly unknown[],
+  uploads: readonly AsyncIterable<unknown>[],
+): Promise<readonly unknown[]> {
   if (schemas === undefined) return given;
-  if (given.length !== schemas.length) {
+  const plain = schemas.filter((schema) => !isUpload(schema));
+  if (given.length !== plain.length) {
     throw new InvalidDataException(
-      `Invocation provides ${given.length} argument(s) but target expects ${schemas.length}.`,
+      `Invocation provides ${given.length} argument(s) but target expects ${plain.length}.`,
     );
   }
-  return Promise.all(schemas.map((schema, index) => check(schema, given[index], index)));
+  const values = await Promise.all(plain.map((schema, index) => check(schema, given[index], index)));
+  const [value, upload] = [values.values(), uploads.values()];
+  return schemas.map((schema) =>
+    isUpload(schema) ? checkedUpload(schema, upload.next().value ?? NOTHING) : value.next().value,
+  );
 }
+
+const NOTHING: AsyncIterable<unknown> = (async function* () {})();
 
 async function check(schema: StandardSchemaV1, value: unknown, index: number): Promise<unknown> {
   const result = await schema["~standard"].validate(value);
@@ -174,10 +292,17 @@ async function check(schema: StandardSchemaV1, value: unknown, index: number): P
 }
 
 /** An error when the result is no JSON, or more than a message holds. */
-function complete(ports: CallerPorts, { channel }: DispatchContext, { id }: Invocation, result: unknown): RunOutcome {
+function complete(
+  ports: CallerPorts,
+  { channel }: DispatchContext,
+  { id }: Invocation,
+  { streams }: Method,
+  result: unknown,
+): RunOutcome {
   if (id === undefined) return { result };
   try {
-    const record = encodeChecked(ports.dialect, { kind: "completion", id, result });
+    const completion = streams ? ({ kind: "streamEnd", id } as const) : ({ kind: "completion", id, result } as const);
+    const record = encodeChecked(ports.dialect, completion);
     // Not awaited: the next invocation need not wait for the post, and the turn is let go beside it.
     void channel.answer(record);
     return { result };

@@ -1,14 +1,14 @@
 // One frame of an open connection, run by the holder of its turn: message by message, in order.
 
 import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/index.ts";
-import type { CallerPorts } from "./caller.ts";
-import { type DispatchContext, dispatch, failInvocation, type Invocation } from "./dispatch.ts";
+import { type DispatchContext, type DispatchPorts, dispatch, failInvocation, type Invocation } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
+import { passOn } from "./passing.ts";
 import type { EndReason } from "./store.ts";
 
 /** `ended` when the connection is over, by this frame. */
 export async function runFrame(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   frame: ParsedFrame,
 ): Promise<"open" | "ended"> {
@@ -20,7 +20,7 @@ export async function runFrame(
 }
 
 /** Answers for a frame that will not be run any more. */
-export function failFrame(ports: CallerPorts, context: DispatchContext, frame: ParsedFrame): void {
+export function failFrame(ports: DispatchPorts, context: DispatchContext, frame: ParsedFrame): void {
   ports.log.warn("A frame that waited for its turn will not be run.", { connectionId: context.state.connectionId });
   for (const message of frame.messages) {
     if (isInvocation(message)) failInvocation(ports, context, message);
@@ -44,7 +44,7 @@ export function passesTurn(message: ClientMessage): boolean {
 }
 
 async function runMessage(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   message: ClientMessage,
 ): Promise<"open" | "ended"> {
@@ -58,12 +58,12 @@ async function runMessage(
     case "close":
       return endStopped(ports, context, message.error);
     default:
-      // Items, completions and cancels of invocations nobody knows, and counters nobody asked for, are ignored.
+      await passOn(ports, context.state, message);
       return "open";
   }
 }
 
-async function endStopped(ports: CallerPorts, context: DispatchContext, error: string | undefined): Promise<"ended"> {
+async function endStopped(ports: DispatchPorts, context: DispatchContext, error: string | undefined): Promise<"ended"> {
   if (error !== undefined) {
     ports.log.info("A client closed its connection with an error.", { error: error.slice(0, 200) });
   }
@@ -71,11 +71,15 @@ async function endStopped(ports: CallerPorts, context: DispatchContext, error: s
 }
 
 /** The client has its Close already, and the row its mark. */
-function endAborted(ports: CallerPorts, context: DispatchContext): Promise<"ended"> {
+function endAborted(ports: DispatchPorts, context: DispatchContext): Promise<"ended"> {
   return end(ports, context, { stopCalled: false, code: "aborted" });
 }
 
-function endBrokenProtocol(ports: CallerPorts, context: DispatchContext, { message }: ProtocolError): Promise<"ended"> {
+function endBrokenProtocol(
+  ports: DispatchPorts,
+  context: DispatchContext,
+  { message }: ProtocolError,
+): Promise<"ended"> {
   const detail = ports.service.enableDetailedErrors ? ` InvalidDataException: ${message}` : "";
   const error = `Connection closed with an error.${detail}`;
   const goodbye = { message: { kind: "close", error, allowReconnect: true } } as const;
@@ -84,7 +88,7 @@ function endBrokenProtocol(ports: CallerPorts, context: DispatchContext, { messa
 
 /** What was written before goes out first. */
 async function end(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   { channel, session, state, stopAt }: DispatchContext,
   reason: EndReason,
   goodbye?: Goodbye,

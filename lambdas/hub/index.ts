@@ -35,3 +35,5 @@ export { HubException } from "./hub-exception.ts";
 export type * from "./ports.ts";
 export * from "./server.ts";
 export * from "./store.ts";
+export { type Upload, upload } from "./upload.ts";
+export * from "./work-store.ts";

@@ -1,8 +1,7 @@
 // The first frame: handshake, membership, onConnected. Until it is through, its function holds the turn and the
 // connection is "connecting": whoever wants it to end leaves a mark, and this function runs the ending.
 
-import type { CallerPorts } from "./caller.ts";
-import { type DispatchContext, withDetail } from "./dispatch.ts";
+import { type DispatchContext, type DispatchPorts, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
 import { runConnected } from "./lifecycle-events.ts";
 import { BUFFERED, type EndReason, type Turn } from "./store.ts";
@@ -10,7 +9,7 @@ import { drain } from "./turn.ts";
 
 /** Returns what followed the handshake in its frame, when the connection is open. */
 export async function openConnection(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   turn: Turn,
   startedAt: number,

@@ -87,3 +87,25 @@ export interface AuthRequest extends ClientRequest {
 
 /** Says who sent a request: their claims, or null for nobody that is known. Throws only when it cannot tell. */
 export type Authenticate = (request: AuthRequest) => Promise<Claims | null> | Claims | null;
+
+/** An invocation on its way to a worker. JSON, and at most what one frame holds. */
+export interface Work {
+  readonly connectionId: string;
+  /** Its name within the connection. */
+  readonly key: string;
+  /** The handshake after which it came: a client that has shaken hands anew does not wait for it any more. */
+  readonly handshakes: number;
+  readonly invocation: {
+    readonly kind: "invocation" | "streamInvocation";
+    readonly id?: string;
+    readonly target: string;
+    readonly args: readonly unknown[];
+    readonly streamIds: readonly string[];
+  };
+}
+
+/** Functions that nobody waits for: one for each piece of work, up to 15 minutes long. */
+export interface Workers {
+  /** Resolves when the work will be run: once, and once more if its worker dies. @throws when it cannot be handed over. */
+  start(work: Work): Promise<void>;
+}

@@ -1,12 +1,13 @@
 // A frame from a client.
 
 import { type ClientMessage, isCounted } from "../protocol/index.ts";
-import type { CallerPorts } from "./caller.ts";
+import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
 import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";
+import { passOn } from "./passing.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
 import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
@@ -22,7 +23,7 @@ export interface Frame {
 }
 
 /** Handles one frame. Never throws for what a client sends; a frame of a connection that is gone closes its transport. */
-export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
+export async function receive(ports: DispatchPorts, frame: Frame): Promise<void> {
   const startedAt = ports.clock.now();
   const { messages, error } = ports.dialect.parse(frame.text);
   const passes = error === undefined && messages.every(passesTurn);
@@ -56,7 +57,7 @@ function isPressing({ stateful, tally }: TransportState, { text }: Frame): boole
 const LARGE = 4 * 1024;
 
 async function receiveForTurn(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   frame: Frame,
   messages: readonly ClientMessage[],
   isBroken: boolean,
@@ -107,13 +108,13 @@ async function receiveForTurn(
  * Whoever ends a connection, or takes it over, closes its transport after the goodbye. When nothing is left of it,
  * nobody else will.
  */
-async function refuse({ store, transports }: CallerPorts, transportId: string): Promise<undefined> {
+async function refuse({ store, transports }: DispatchPorts, transportId: string): Promise<undefined> {
   if ((await store.transport(transportId)) === undefined) await transports.close(transportId);
 }
 
 /** Pings and the like: one write, and the answer beside it. */
 async function receivePassing(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   frame: Frame,
   messages: readonly ClientMessage[],
   now: number,
@@ -145,13 +146,14 @@ async function receivePassing(
   }
   if (!pings) await pingIfDue(ports, state, now);
   await noteAcknowledged(ports, state, messages);
+  for (const message of messages) await passOn(ports, state, message);
   if (isCheckDue(ports, state, now)) await checkFlusher(ports, state.connectionId);
   await acknowledge(ports, state);
   return { state };
 }
 
 /** Now and then. */
-function isCheckDue({ service }: CallerPorts, state: TransportState, now: number): boolean {
+function isCheckDue({ service }: DispatchPorts, state: TransportState, now: number): boolean {
   const lastFrame = state.previousDeadline - service.lifetime.clientTimeoutInterval;
   return state.stateful && Math.floor(lastFrame / CHECK_INTERVAL) < Math.floor(now / CHECK_INTERVAL);
 }
@@ -160,7 +162,7 @@ const CHECK_INTERVAL = 30_000;
 
 /** The client says what has arrived of what it was sent. */
 async function noteAcknowledged(
-  { store, service }: CallerPorts,
+  { store, service }: DispatchPorts,
   { stateful, connectionId, transportId, base }: TransportState,
   messages: readonly ClientMessage[],
 ): Promise<void> {
@@ -174,7 +176,7 @@ async function noteAcknowledged(
  * A stock client pings only when it has received something and sent nothing, so one that only sends would never ping
  * and give up on a silent server. Every `keepAliveInterval` one of its frames is answered with a Ping.
  */
-async function pingIfDue(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+async function pingIfDue(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
   if (isPingDue(ports, state, now)) {
     await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
   }
@@ -187,13 +189,13 @@ const SOON = 250;
  * A frame may wait for longer than `clientTimeoutInterval`, behind a function that died, and a stock client that has
  * sent something pings only after it has heard something again.
  */
-async function pingWhileWaiting(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+async function pingWhileWaiting(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
   const heldSince = (state.turn?.until ?? 0) - LEASE;
   if (state.phase !== "open" || now - heldSince < SOON) return pingIfDue(ports, state, now);
   await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
 }
 
-function isPingDue({ service }: CallerPorts, state: TransportState, now: number): boolean {
+function isPingDue({ service }: DispatchPorts, state: TransportState, now: number): boolean {
   const { keepAliveInterval, clientTimeoutInterval } = service.lifetime;
   const lastFrame = state.previousDeadline - clientTimeoutInterval;
   return state.phase === "open" && Math.floor(lastFrame / keepAliveInterval) < Math.floor(now / keepAliveInterval);

@@ -2,7 +2,7 @@
 // counts still, or a handshake from one that begins anew. Either way the client is answered at once, whoever has the
 // turn; what has not arrived goes out, and `onReconnected` runs when its turn comes.
 
-import type { CallerPorts } from "./caller.ts";
+import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
@@ -22,7 +22,7 @@ export interface FirstFrame {
  * A handshake: both sides count anew. What was asked before it is answered to nobody. Returns what followed it in its
  * frame.
  */
-export async function reopenByHandshake(ports: CallerPorts, first: FirstFrame): Promise<string> {
+export async function reopenByHandshake(ports: DispatchPorts, first: FirstFrame): Promise<string> {
   const { dialect, transports } = ports;
   const { transportId, stateful, handshakes } = first.state;
   const handshake = dialect.parseHandshake(first.frame.text);
@@ -49,7 +49,7 @@ export async function reopenByHandshake(ports: CallerPorts, first: FirstFrame): 
 }
 
 /** A Sequence: what the client repeats is not run again, and what it lacks is repeated. */
-export async function reopenBySequence(ports: CallerPorts, first: FirstFrame, sequenceId: number): Promise<void> {
+export async function reopenBySequence(ports: DispatchPorts, first: FirstFrame, sequenceId: number): Promise<void> {
   const { state } = first;
   const expected = expectFrom(state.tally, sequenceId);
   if (expected === undefined) return refuse(ports, state, TOO_FAR);
@@ -82,7 +82,7 @@ interface Reopening {
 }
 
 async function reopen(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   { state, startedAt, frame }: FirstFrame,
   outbox: OpenedOutbox,
   { by, after, answer }: Reopening,
@@ -115,7 +115,7 @@ async function reopen(
   return true;
 }
 
-async function runNow(ports: CallerPorts, state: TransportState, turn: Turn, startedAt: number): Promise<void> {
+async function runNow(ports: DispatchPorts, state: TransportState, turn: Turn, startedAt: number): Promise<void> {
   const session = await ports.store.session(state.transportId);
   if (session === undefined) return leaveTurn(ports, state.transportId, turn);
   const context = openContext(ports, state, session, startedAt);
@@ -127,7 +127,7 @@ async function runNow(ports: CallerPorts, state: TransportState, turn: Turn, sta
 const TOO_FAR = "Sequence ID greater than amount of messages we've received.";
 
 /** Neither a Sequence that can be, nor a handshake. */
-async function refuse(ports: CallerPorts, { transportId }: TransportState, text: string): Promise<void> {
+async function refuse(ports: DispatchPorts, { transportId }: TransportState, text: string): Promise<void> {
   const detail = ports.service.enableDetailedErrors ? ` InvalidOperationException: ${text}` : "";
   await endConnection(ports, {
     transportId,
@@ -139,7 +139,7 @@ async function refuse(ports: CallerPorts, { transportId }: TransportState, text:
 
 /** The client did not take up its connection: it has its time to come back once more. */
 async function loseAgain(
-  { store, transports, clock, service }: CallerPorts,
+  { store, transports, clock, service }: DispatchPorts,
   { transportId }: TransportState,
 ): Promise<void> {
   await store.lose(transportId, clock.now() + service.lifetime.disconnectTimeout);

@@ -1,13 +1,13 @@
 // What the sweeper does about one transport that has something due. Each action is claimed with a condition on what
 // was read, so a frame, a second sweeper or a late function may come between at any point.
 
-import type { CallerPorts } from "./caller.ts";
 import { sayGoodbye } from "./closing.ts";
+import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection, isServed, LEASE } from "./ending.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 
-export async function repair(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
+export async function repair(ports: DispatchPorts, state: TransportState, lease: SweeperLease): Promise<void> {
   if (!isServed(ports, state)) return;
   if (state.next !== undefined) return clearReplaced(ports, state, state.next, lease.lastTick);
   switch (state.phase) {
@@ -23,7 +23,7 @@ export async function repair(ports: CallerPorts, state: TransportState, lease: S
 }
 
 /** The one who claimed the ending died over it: what is left is done again. */
-async function finishEnding(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+async function finishEnding(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
   if (state.deadline >= now) return;
   const { transportId, ender, deadline } = state;
   const reason = state.end ?? { stopCalled: false, code: "transport_lost" };
@@ -31,7 +31,7 @@ async function finishEnding(ports: CallerPorts, state: TransportState, now: numb
 }
 
 async function endUnopened(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   { transportId, deadline }: TransportState,
   lease: SweeperLease,
 ): Promise<void> {
@@ -44,7 +44,7 @@ async function endUnopened(
   });
 }
 
-async function endDiedConnecting(ports: CallerPorts, state: TransportState, now: number): Promise<void> {
+async function endDiedConnecting(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
   if (!isFree(state.turn, now)) return;
   // The membership is written right before `onConnected`: without it, that never started.
   const started = (await ports.store.member(state.connectionId, state.hub)) !== undefined;
@@ -56,7 +56,7 @@ async function endDiedConnecting(ports: CallerPorts, state: TransportState, now:
   });
 }
 
-async function repairOpen(ports: CallerPorts, state: TransportState, lease: SweeperLease): Promise<void> {
+async function repairOpen(ports: DispatchPorts, state: TransportState, lease: SweeperLease): Promise<void> {
   const { transportId, deadline } = state;
   if (state.end !== undefined) {
     // Whoever marked it may be saying goodbye still.
@@ -78,7 +78,7 @@ async function repairOpen(ports: CallerPorts, state: TransportState, lease: Swee
 
 const LOST: EndReason = { stopCalled: false, code: "transport_lost" };
 
-async function rotate(ports: CallerPorts, { transportId, resumable, stateful }: TransportState): Promise<void> {
+async function rotate(ports: DispatchPorts, { transportId, resumable, stateful }: TransportState): Promise<void> {
   const message = { kind: "close", allowReconnect: true } as const;
   if (stateful) {
     // A stock client comes back by itself from a socket that closes without a word, and nobody notices.
@@ -98,7 +98,7 @@ async function rotate(ports: CallerPorts, { transportId, resumable, stateful }: 
 }
 
 /** Its client may come back: so far it has only lost its transport. */
-async function loseSilent(ports: CallerPorts, { transportId, deadline }: TransportState): Promise<void> {
+async function loseSilent(ports: DispatchPorts, { transportId, deadline }: TransportState): Promise<void> {
   // It may have been heard since the sweep read its row.
   if ((await ports.store.transport(transportId))?.deadline !== deadline) return;
   const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout, true);
@@ -107,7 +107,7 @@ async function loseSilent(ports: CallerPorts, { transportId, deadline }: Transpo
 
 /** Unless the connect function may still be at it. */
 async function dropUnused(
-  { store }: CallerPorts,
+  { store }: DispatchPorts,
   { transportId, deadline }: TransportState,
   now: number,
 ): Promise<void> {
@@ -115,13 +115,13 @@ async function dropUnused(
 }
 
 /** Whether a connect function died before it pointed the connection here: then there is nothing to end. */
-async function isUnused(ports: CallerPorts, state: TransportState): Promise<boolean> {
+async function isUnused(ports: DispatchPorts, state: TransportState): Promise<boolean> {
   if (!state.resuming) return false;
   return (await ports.store.connection(state.connectionId))?.transportId !== state.transportId;
 }
 
 /** The row of a transport that was taken over has served when nobody can hold its turn any more. */
-async function clearReplaced(ports: CallerPorts, state: TransportState, next: string, now: number): Promise<void> {
+async function clearReplaced(ports: DispatchPorts, state: TransportState, next: string, now: number): Promise<void> {
   if (state.deadline >= now) return;
   const connection = await ports.store.connection(state.connectionId);
   const stands = connection !== undefined && !connection.ended && connection.transportId === state.transportId;
@@ -135,7 +135,7 @@ function isSilent(deadline: number, lease: SweeperLease): boolean {
   return deadline < lease.lastTick && lease.lastTick >= lease.notBefore;
 }
 
-async function endSilent(ports: CallerPorts, { transportId, deadline }: TransportState): Promise<void> {
+async function endSilent(ports: DispatchPorts, { transportId, deadline }: TransportState): Promise<void> {
   const text = "Client hasn't sent a message/ping within the configured ClientTimeoutInterval.";
   const detail = ports.service.enableDetailedErrors ? ` OperationCanceledException: ${text}` : "";
   await endConnection(ports, {

@@ -2,16 +2,18 @@
 // each takes only the ports it needs.
 
 export type { AdmissionPorts } from "./admission.ts";
-export type { CallerPorts as ServerPorts } from "./caller.ts";
 /** Closes a connection that a function failed on. */
 export { closeBroken } from "./closing.ts";
 /** Lets a transport in, or says why not. */
 export { type ConnectPorts, type ConnectRequest, connect } from "./connect.ts";
 /** Ends the connection of a transport that was closed. */
 export { type Disconnect, disconnect } from "./disconnect.ts";
+export type { DispatchPorts as ServerPorts } from "./dispatch.ts";
 /** Hands out a connection, or says why not. */
 export { type HttpRequest, type NegotiatePorts, negotiate } from "./negotiate.ts";
 /** Handles one frame of a transport: handshake, invocations, pings, Close. */
 export { type Frame, receive } from "./receive.ts";
 /** Ends what fell silent and finishes what was left unfinished. */
 export { sweep } from "./sweep.ts";
+/** Runs one invocation that streams or takes long. */
+export { work } from "./work.ts";

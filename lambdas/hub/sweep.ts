@@ -1,7 +1,7 @@
 // The sweeper: ends whoever fell silent, finishes what a dead function left, and says goodbye before the gateway's
 // two hours are over. Scheduled every minute, it ticks every five seconds until a newer one has begun.
 
-import type { CallerPorts } from "./caller.ts";
+import type { DispatchPorts } from "./dispatch.ts";
 import { repair } from "./repair.ts";
 import type { SweeperLease, TransportState } from "./store.ts";
 
@@ -13,7 +13,7 @@ const OUTAGE = 30_000;
 const REPAIRS_AT_ONCE = 32;
 
 /** Runs until its time is up, a newer sweeper has begun, or no connection is left. */
-export async function sweep(ports: CallerPorts): Promise<void> {
+export async function sweep(ports: DispatchPorts): Promise<void> {
   const { clock, store } = ports;
   const stopAt = clock.now() + LIFE;
   const repairs = new Repairs(ports);
@@ -32,7 +32,7 @@ export async function sweep(ports: CallerPorts): Promise<void> {
   await repairs.settled();
 }
 
-function notBefore({ service, log }: CallerPorts, lease: SweeperLease, now: number): number {
+function notBefore({ service, log }: DispatchPorts, lease: SweeperLease, now: number): number {
   if (lease.lastTick === 0 || now - lease.lastTick <= OUTAGE) return lease.notBefore;
   log.warn("No sweeper ran for a while; every client gets its whole time-out again.", {
     milliseconds: now - lease.lastTick,
@@ -41,7 +41,7 @@ function notBefore({ service, log }: CallerPorts, lease: SweeperLease, now: numb
 }
 
 /** Returns how many transports there are. */
-async function tick(ports: CallerPorts, repairs: Repairs, lease: SweeperLease): Promise<number> {
+async function tick(ports: DispatchPorts, repairs: Repairs, lease: SweeperLease): Promise<number> {
   let count = 0;
   for await (const { transports, total } of ports.store.due(lease.lastTick)) {
     count += total;
@@ -52,12 +52,12 @@ async function tick(ports: CallerPorts, repairs: Repairs, lease: SweeperLease): 
 
 /** Repairs run beside the ticks, so that slow code of the author's holds no other connection up. */
 class Repairs {
-  readonly #ports: CallerPorts;
+  readonly #ports: DispatchPorts;
   readonly #known = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   readonly #queue: (() => Promise<void>)[] = [];
 
-  constructor(ports: CallerPorts) {
+  constructor(ports: DispatchPorts) {
     this.#ports = ports;
   }
 

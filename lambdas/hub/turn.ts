@@ -9,7 +9,7 @@
 import type { ParsedFrame } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
-import { type DispatchContext, failInvocation } from "./dispatch.ts";
+import { type DispatchContext, type DispatchPorts, failInvocation } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
 import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { runReconnected } from "./lifecycle-events.ts";
@@ -26,7 +26,7 @@ const FRAME_AGE = 300_000;
 const MOVE_TIME = 6_000;
 const PAUSE = 100;
 
-export function newTurn(ports: CallerPorts, invocations: Turn["invocations"]): Turn {
+export function newTurn(ports: DispatchPorts, invocations: Turn["invocations"]): Turn {
   return { holder: ports.random.id(), until: ports.clock.now() + LEASE, invocations };
 }
 
@@ -52,7 +52,7 @@ function channelOf(ports: CallerPorts, state: TransportState): Channel {
 
 /** Puts the frame where the holder finds it. If the holder is dead by then, takes its place. */
 export async function waitForTurn(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   state: TransportState,
   frame: WaitingFrame,
   startedAt: number,
@@ -68,7 +68,7 @@ export async function waitForTurn(
 }
 
 /** The turn moves with its connection, and so does the count. */
-async function countWaiting(ports: CallerPorts, transportId: string): Promise<TransportState | undefined> {
+async function countWaiting(ports: DispatchPorts, transportId: string): Promise<TransportState | undefined> {
   const counted = await ports.store.count(transportId);
   if (counted !== undefined) return counted;
   const next = await nextOf(ports, transportId);
@@ -80,7 +80,7 @@ async function countWaiting(ports: CallerPorts, transportId: string): Promise<Tr
  * the turn, a moment later.
  */
 async function nextOf(
-  { store, clock }: Pick<CallerPorts, "store" | "clock">,
+  { store, clock }: Pick<DispatchPorts, "store" | "clock">,
   transportId: string,
 ): Promise<TransportState | undefined> {
   const next = (await store.transport(transportId))?.next;
@@ -101,7 +101,7 @@ export function isFree(turn: Turn | undefined, now: number): boolean {
  * Takes the turn of a dead holder, for a function that began at `startedAt`; answers for the invocations that died with it, and
  * runs what waits.
  */
-export async function takeOver(ports: CallerPorts, state: TransportState, startedAt: number): Promise<void> {
+export async function takeOver(ports: DispatchPorts, state: TransportState, startedAt: number): Promise<void> {
   const turn = newTurn(ports, []);
   if (!(await ports.store.steal(state.transportId, turn, state.turn))) return;
   const session = await ports.store.session(state.transportId);
@@ -113,7 +113,7 @@ export async function takeOver(ports: CallerPorts, state: TransportState, starte
 
 /** What the dead holder had begun: what it has only noted still waits. */
 async function died(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   { turn, connectionId, handshakes }: TransportState,
 ): Promise<Turn["invocations"]> {
   if (turn === undefined || turn.invocations.length === 0) return [];
@@ -125,7 +125,7 @@ async function died(
 
 /** The session has moved on, and with it the turn that was just taken: it is left to the next frame or sweep. */
 export async function leaveTurn(
-  ports: Pick<CallerPorts, "store" | "clock">,
+  ports: Pick<DispatchPorts, "store" | "clock">,
   transportId: string,
   turn: Turn,
 ): Promise<void> {
@@ -139,7 +139,7 @@ export async function leaveTurn(
  * undefined if it has not looked.
  */
 export async function drain(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   turn: Turn,
   startedAt: number,
@@ -170,7 +170,7 @@ export async function drain(
 
 /** `over` when the turn is not the holder's to keep any more, `moved` when that has to be looked at. */
 async function runAllWaiting(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   turn: Turn,
   startedAt: number,
@@ -203,7 +203,7 @@ async function runAllWaiting(
 const NOTHING: ParsedFrame = { messages: [], error: undefined };
 
 /** The client may have shaken hands anew since: what it asks now is answered, what it asked before is not. */
-async function follow(ports: CallerPorts, context: DispatchContext, state: TransportState): Promise<void> {
+async function follow(ports: DispatchPorts, context: DispatchContext, state: TransportState): Promise<void> {
   if (state.handshakes !== context.state.handshakes) {
     await context.channel.flushed();
     context.channel = channelOf(ports, state);
@@ -213,7 +213,7 @@ async function follow(ports: CallerPorts, context: DispatchContext, state: Trans
 
 /** The client learns in passing what has arrived. */
 async function release(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   { channel, state: { transportId } }: DispatchContext,
   { holder }: Turn,
   state: TransportState,
@@ -234,7 +234,7 @@ async function release(
 
 /** The connection went over to another transport, and the turn with it. */
 async function drainMoved(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   turn: Turn,
   startedAt: number,
@@ -248,7 +248,7 @@ async function drainMoved(
 }
 
 async function runWaiting(
-  ports: CallerPorts,
+  ports: DispatchPorts,
   context: DispatchContext,
   { reconnected, receivedAt }: WaitingFrame,
   parsed: ParsedFrame,
@@ -263,7 +263,7 @@ async function runWaiting(
   return "open";
 }
 
-function parseWaiting({ dialect }: CallerPorts, handshakes: number, frame: WaitingFrame): ParsedFrame {
+function parseWaiting({ dialect }: DispatchPorts, handshakes: number, frame: WaitingFrame): ParsedFrame {
   if (frame.reconnected) return NOTHING;
   const parsed = without(dialect.parse(frame.text), frame.repeated);
   // The client has given up on what it asked before its last handshake, and may use its ids again.

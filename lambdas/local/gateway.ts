@@ -15,6 +15,7 @@ import { httpApi } from "./http-api.ts";
 import { openServer } from "./http-server.ts";
 import { inProcessHandler, type SdkRequestHandler } from "./in-process-handler.ts";
 import { Invocations } from "./invocations.ts";
+import { lambdaApi } from "./lambda-api.ts";
 import { FOREIGN_HOST, hostCheck, isLocalName } from "./local-names.ts";
 import type { Pages } from "./pages.ts";
 import { type IsHub, routeUpgrade, STAGE_PATH } from "./routes.ts";
@@ -56,6 +57,8 @@ export interface LocalGateway {
   readonly callbackUrl: string;
   /** `requestHandler` of an ApiGatewayManagementApiClient: the same service without a socket. */
   readonly requestHandler: SdkRequestHandler;
+  /** `requestHandler` of a LambdaClient, whose one function is the worker. */
+  readonly lambda: SdkRequestHandler;
   readonly faults: Faults;
   transports(): readonly TransportInfo[];
   /**
@@ -125,6 +128,7 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     url: `http://${authority}`,
     callbackUrl: `http://${authority}${STAGE_PATH}`,
     requestHandler: inProcessHandler(connections),
+    lambda: inProcessHandler(lambdaApi(invocations)),
     faults,
     transports: () =>
       [...transports.values()].map(({ id, connectedAt, lastActiveAt }) => ({ id, connectedAt, lastActiveAt })),

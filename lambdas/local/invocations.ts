@@ -1,17 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { API_GATEWAY, type FunctionContext } from "../apigateway/index.ts";
+import { API_GATEWAY, type FunctionContext, LAMBDA } from "../apigateway/index.ts";
 import type { Clock, Log } from "../hub/index.ts";
 import type { FaultSwitches } from "./fault-switches.ts";
 import type { FunctionName, Functions } from "./functions.ts";
 
-/** The sweeper's limit is its Lambda time-out; the others have API Gateway waiting. */
+/** The sweeper's and the workers' limit is their Lambda time-out; the others have API Gateway waiting. */
 const TIME_LIMITS: Readonly<Record<FunctionName, number>> = {
   connect: API_GATEWAY.integrationTimeout,
   message: API_GATEWAY.integrationTimeout,
   disconnect: API_GATEWAY.integrationTimeout,
   negotiate: API_GATEWAY.integrationTimeout,
+  work: LAMBDA.timeout,
   sweep: 180_000,
 };
+
+/** When Lambda tries an asynchronous invocation again. Milliseconds. */
+const RETRY_AFTER = 60_000;
 
 export type Outcome<Result> =
   | { readonly kind: "returned"; readonly result: Result }
@@ -57,8 +61,8 @@ export class Invocations {
   ): Promise<Outcome<Result>> {
     if (this.#stopped.signal.aborted) return { kind: "failed" };
     const run = this.#run(name, call);
-    // A sweep may last minutes, bounds itself, and can be cut at any point: nobody waits for it.
-    if (name !== "sweep") this.#track(run);
+    // Sweeps and workers may last minutes, and can be cut at any point: nobody waits for them.
+    if (name !== "sweep" && name !== "work") this.#track(run);
 
     const outcome = await Promise.race([run, this.#timeLimit(TIME_LIMITS[name], run)]);
     if (outcome.kind === "timed out") {
@@ -67,12 +71,20 @@ export class Invocations {
     return outcome;
   }
 
+  /** As Lambda does without anybody waiting: what fails is tried once more. */
+  async invokeLater(call: (functions: Functions, context: FunctionContext) => Promise<void>): Promise<void> {
+    for (let tries = 1; tries <= 2; tries++) {
+      if ((await this.invoke("work", call)).kind === "returned") return;
+      await this.#clock.sleep(RETRY_AFTER, this.#stopped.signal);
+    }
+  }
+
   /** From now on nothing starts. */
   stop(): void {
     this.#stopped.abort();
   }
 
-  /** Resolves when everything but sweeps has come to its end, however long that takes. */
+  /** Resolves when everything but sweeps and workers has come to its end, however long that takes. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);
   }

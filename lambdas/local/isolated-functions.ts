@@ -1,4 +1,4 @@
-// The five functions, each in instances of its own: what `--isolate` puts behind the gateway.
+// The six functions, each in instances of its own: what `--isolate` puts behind the gateway.
 
 import type { FunctionName, Functions } from "./functions.ts";
 import type { InstanceOptions } from "./instance.ts";
@@ -23,6 +23,7 @@ export function isolatedFunctions(options: InstanceOptions): IsolatedFunctions {
     message: pool("message"),
     disconnect: pool("disconnect"),
     negotiate: pool("negotiate"),
+    work: pool("work"),
     sweep: pool("sweep"),
   };
   const all = Object.entries(pools) as [FunctionName, Instances][];
@@ -36,6 +37,7 @@ export function isolatedFunctions(options: InstanceOptions): IsolatedFunctions {
       message: run("message"),
       disconnect: run("disconnect"),
       negotiate: run("negotiate"),
+      work: run("work"),
       sweep: run("sweep"),
     },
     replace(data) {

@@ -3,7 +3,7 @@
 import type { SdkRequest, SdkResponse } from "./in-process-handler.ts";
 
 /** What a function reaches through the gateway's thread. */
-export type ServiceName = "dynamodb" | "connections";
+export type ServiceName = "dynamodb" | "connections" | "lambda";
 
 /** An error as it crosses threads, where classes are lost. */
 export interface ThrownError {

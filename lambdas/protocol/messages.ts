@@ -22,6 +22,9 @@ export type ServerMessage =
   | { readonly kind: "invocation"; readonly target: string; readonly args: readonly unknown[] }
   | { readonly kind: "completion"; readonly id: string; readonly result: unknown }
   | { readonly kind: "completion"; readonly id: string; readonly error: string }
+  | { readonly kind: "streamItem"; readonly id: string; readonly item: unknown }
+  /** The completion of a stream, which has no result. */
+  | { readonly kind: "streamEnd"; readonly id: string }
   | { readonly kind: "ping" }
   | { readonly kind: "close"; readonly error?: string; readonly allowReconnect?: boolean }
   | { readonly kind: "ack" | "sequence"; readonly sequenceId: number }

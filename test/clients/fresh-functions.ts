@@ -15,15 +15,16 @@ export function freshFunctions(watch: (client: DynamoDBClient) => void): Functio
       const requestHandler = copying(means.database.requestHandler as SdkRequestHandler);
       const client = new DynamoDBClient({ ...UNUSED, requestHandler });
       watch(client);
-      const connections = copying(means.connections);
+      const [connections, lambda] = [copying(means.connections), copying(means.lambda)];
       const store = dynamoDBStore(client, means.database.tableName);
-      return handlersOf(anew(service), { ...means, connections }, store);
+      return handlersOf(anew(service), { ...means, connections, lambda }, store);
     };
     return {
       connect: async (event) => structuredClone(await instance().connect(structuredClone(event))),
       message: async (event) => structuredClone(await instance().message(structuredClone(event))),
       disconnect: async (event) => structuredClone(await instance().disconnect(structuredClone(event))),
       negotiate: async (event) => structuredClone(await instance().negotiate(structuredClone(event))),
+      work: (event) => instance().work(structuredClone(event)),
       sweep: () => instance().sweep(),
     };
   });

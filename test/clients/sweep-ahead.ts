@@ -4,6 +4,7 @@ import { core } from "signalr-lambda/protocol";
 import { dynamoDBStore } from "../../lambdas/aws/index.ts";
 import { sweep } from "../../lambdas/hub/index.ts";
 import { systemRandom } from "../../lambdas/system.ts";
+import { NO_WORKERS } from "../no-workers.ts";
 import { recordingLog } from "../recording-log.ts";
 
 /**
@@ -17,6 +18,7 @@ export async function sweepAhead(service: Service, table: LocalServer["table"], 
     store: dynamoDBStore(table.client, table.name),
     transports: { post: async () => "gone", close: async () => undefined },
     dialect: core,
+    workers: NO_WORKERS,
     clock: {
       now: () => time,
       async sleep(milliseconds, signal) {

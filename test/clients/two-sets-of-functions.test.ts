@@ -14,6 +14,7 @@ import {
   messageHandler,
   negotiateHandler,
   sweepHandler,
+  workHandler,
 } from "../../lambdas/handlers.ts";
 import { jsonLog } from "../../lambdas/json-log.ts";
 import { type Functions, openEmbeddedDynamoDB, startGateway } from "../../lambdas/local/index.ts";
@@ -21,6 +22,7 @@ import { core } from "../../lambdas/protocol/index.ts";
 import { systemRandom } from "../../lambdas/system.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { Arrivals } from "../local/local-gateway.ts";
+import { NO_WORKERS } from "../no-workers.ts";
 import { calls } from "./running-service.ts";
 
 const SDK = { region: "local", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
@@ -105,6 +107,7 @@ async function openGateway(route: Routing) {
       message: (event, context) => serving(event.requestContext.connectionId).message(event, context),
       disconnect: (event, context) => serving(event.requestContext.connectionId).disconnect(event, context),
       negotiate: (event, context) => serving().negotiate(event, context),
+      work: async () => undefined,
       sweep: async () => undefined,
     },
   });
@@ -131,6 +134,7 @@ async function openGateway(route: Routing) {
       store,
       transports: apiGatewayTransports({ client, clock, log }),
       dialect: core,
+      workers: NO_WORKERS,
       log,
       clock,
       random: systemRandom,
@@ -140,6 +144,7 @@ async function openGateway(route: Routing) {
       message: messageHandler(ports),
       disconnect: disconnectHandler(ports),
       negotiate: negotiateHandler(ports),
+      work: workHandler(ports),
       sweep: sweepHandler(ports),
     };
   }

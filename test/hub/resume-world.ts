@@ -17,6 +17,7 @@ import {
   sweep,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
+import { NO_WORKERS } from "../no-workers.ts";
 import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { MessageBuffer } from "./message-buffer.ts";
 import { Chance, Invocation, Timeline } from "./simulation.ts";
@@ -170,6 +171,7 @@ class ResumeWorld {
       random: { id: () => `id${this.#ids++}` },
       log: silent,
       dialect: core,
+      workers: NO_WORKERS,
       store: this.#table.store((verb, rows, run) =>
         invocation.step(() => {
           const result = run();

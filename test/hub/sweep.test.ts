@@ -14,6 +14,7 @@ import {
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { NO_WORKERS } from "../no-workers.ts";
 import { type Access, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { Chance } from "./simulation.ts";
 
@@ -53,6 +54,7 @@ function openPorts(access?: Access): ServerPorts {
     random: { id: () => `id${ids++}` },
     log: silent,
     dialect: core,
+    workers: NO_WORKERS,
     store: table.store(access),
     transports: {
       async post(transportId, text): Promise<PostOutcome> {

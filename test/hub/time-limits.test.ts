@@ -15,6 +15,7 @@ import {
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { NO_WORKERS } from "../no-workers.ts";
 import { recordingLog } from "../recording-log.ts";
 import { memoryTable } from "../suites/memory-store/index.ts";
 
@@ -71,6 +72,7 @@ function portsWith(hubs: Readonly<Record<string, AnyHubDefinition>> = { chat }):
     random: { id: () => `id${ids++}-${clock.now()}` },
     log: recordingLog(lines),
     dialect: core,
+    workers: NO_WORKERS,
     store: table.store(),
     transports: {
       async post(_id, text) {

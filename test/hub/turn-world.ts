@@ -16,6 +16,7 @@ import {
   type Transports,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
+import { NO_WORKERS } from "../no-workers.ts";
 import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { Chance, Invocation, SLOWEST_ANSWER, Timeline } from "./simulation.ts";
 
@@ -150,6 +151,7 @@ class World {
       random: { id: () => `id${this.#ids++}` },
       log: silent,
       dialect: core,
+      workers: NO_WORKERS,
       store: this.#store(invocation),
       transports: this.#transports(invocation),
     };

@@ -36,7 +36,7 @@ function open(services: Partial<InstanceOptions["services"]> = {}, limits?: Part
   const options = {
     entry: new URL(`data:text/javascript,${encodeURIComponent(ENTRY)}`),
     data: "first",
-    services: { dynamodb: nothing, connections: nothing, ...services },
+    services: { dynamodb: nothing, connections: nothing, lambda: nothing, ...services },
     log: recordingLog(lines),
   };
   const instances = new Instances(options, limits);

@@ -11,6 +11,7 @@ import type {
   MessageEvent,
   ScheduledEvent,
 } from "../../lambdas/apigateway/index.ts";
+import type { Work } from "../../lambdas/hub/index.ts";
 import { type Functions, type GatewayOptions, startGateway } from "../../lambdas/local/index.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { type Line, recordingLog } from "../recording-log.ts";
@@ -48,6 +49,7 @@ export async function openGateway({
     message: new Arrivals<Invocation<MessageEvent>>(),
     disconnect: new Arrivals<Invocation<DisconnectEvent>>(),
     negotiate: new Arrivals<Invocation<HttpEvent>>(),
+    work: new Arrivals<Invocation<Work>>(),
     sweep: new Arrivals<Invocation<ScheduledEvent>>(),
   };
   const functions: Functions = {
@@ -55,6 +57,7 @@ export async function openGateway({
     message: async () => ({ statusCode: 200 }),
     disconnect: async () => ({ statusCode: 200 }),
     negotiate: async () => ({ statusCode: 200 }),
+    work: async () => {},
     sweep: async () => {},
     ...overrides,
   };
@@ -65,6 +68,7 @@ export async function openGateway({
     message: record("message"),
     disconnect: record("disconnect"),
     negotiate: record("negotiate"),
+    work: record("work"),
     sweep: record("sweep"),
   };
   function record<Name extends keyof Functions>(name: Name): Functions[Name] {

@@ -14,7 +14,11 @@ function toJson(message: ServerMessage): string {
     case "completion":
       return "error" in message
         ? JSON.stringify({ type: 3, invocationId: message.id, error: message.error })
-        : `{"type":3,"invocationId":${JSON.stringify(message.id)},"result":${resultToJson(message.result)}}`;
+        : `{"type":3,"invocationId":${JSON.stringify(message.id)},"result":${valueToJson(message.result)}}`;
+    case "streamItem":
+      return `{"type":2,"invocationId":${JSON.stringify(message.id)},"item":${valueToJson(message.item)}}`;
+    case "streamEnd":
+      return JSON.stringify({ type: 3, invocationId: message.id });
     case "ping":
       return '{"type":6}';
     case "ack":
@@ -34,8 +38,8 @@ function toJson(message: ServerMessage): string {
 }
 
 /** JSON.stringify leaves out what is no JSON, a function for one: the caller would take that for a result of nothing. */
-function resultToJson(result: unknown): string {
-  const json: string | undefined = JSON.stringify(result ?? null);
+function valueToJson(value: unknown): string {
+  const json: string | undefined = JSON.stringify(value ?? null);
   if (json === undefined) throw new TypeError("The result cannot be serialised as JSON.");
   return json;
 }

@@ -11,6 +11,7 @@ import { resumeRows } from "./resume-rows.ts";
 import { type Access, memoryRows, ofKind, type Rows } from "./rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { transportRows } from "./transport-rows.ts";
+import { workRows } from "./work-rows.ts";
 
 export { type Access, rowKeys };
 
@@ -47,5 +48,6 @@ function memoryStore(rows: Rows, access: Access): Store {
     ...outboxRows(table),
     ...membershipRows(table),
     ...sweeperRow(table),
+    ...workRows(table),
   };
 }

@@ -8,6 +8,7 @@ export const rowKeys = {
   connection: (connectionId: string) => key("connection", connectionId),
   groupOf: (connectionId: string, group: string) => key("groupOf", connectionId, group),
   frame: (connectionId: string, frame: string) => key("frame", connectionId, frame),
+  work: (connectionId: string, work: string) => key("work", connectionId, work),
   message: (connectionId: string, number: number) => key("message", connectionId, String(number).padStart(15, "0")),
   resumeKey: (name: string) => key("resumeKey", name),
   membership: (audience: Audience, connectionId: string) => key("member", ...nameOf(audience), connectionId),

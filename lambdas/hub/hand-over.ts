@@ -1,0 +1,54 @@
+// Invocations that stream or run for long are handed to a worker: the turn goes on to what waits behind them.
+
+import type { DispatchContext, DispatchPorts, Invocation } from "./dispatch.ts";
+import { HubException } from "./hub-exception.ts";
+import { isTooLong, NAME_BYTES } from "./names.ts";
+import type { TransportState } from "./store.ts";
+import { MOST_WORK } from "./work-store.ts";
+
+/** Why an invocation could not be handed over, for its client: a text, or what went wrong. */
+export type HandOverFailure = { readonly text: string } | { readonly error: unknown };
+
+export async function handOver(
+  ports: DispatchPorts,
+  { state, hub }: DispatchContext,
+  invocation: Invocation,
+): Promise<HandOverFailure | undefined> {
+  const { store, random, clock, workers, log } = ports;
+  const { connectionId, handshakes } = state;
+  const { kind, id, target, args, streamIds } = invocation;
+  if (isTooLong(id ?? "") || streamIds.some(isTooLong)) {
+    return { error: new HubException(`An invocation ID has at most ${NAME_BYTES} bytes.`) };
+  }
+  const key = id === undefined ? `${handshakes}#unasked#${random.id()}` : workKey(state, id);
+  const outcome = await store.startWork(connectionId, { key, nonce: random.id(), now: clock.now() });
+  switch (outcome) {
+    case "ended":
+      return undefined;
+    case "taken":
+      return { text: `Invocation ID '${id}' is already in use.` };
+    case "full":
+      return {
+        error: new HubException(`A connection has at most ${MOST_WORK} streams and long invocations at a time.`),
+      };
+    case "started":
+  }
+  try {
+    await workers.start({
+      connectionId,
+      key,
+      handshakes,
+      invocation: { kind, ...(id !== undefined && { id }), target, args, streamIds },
+    });
+    return undefined;
+  } catch (error) {
+    log.error("An invocation could not be handed to a worker.", { hub: hub.path, connectionId, error });
+    await store.finishWork(connectionId, key);
+    return { error };
+  }
+}
+
+/** A client that has shaken hands anew may use its ids again. */
+export function workKey({ handshakes }: Pick<TransportState, "handshakes">, id: string): string {
+  return `${handshakes}#asked#${id}`;
+}
