@@ -1,5 +1,6 @@
 // The package's front door: what a service file imports. It depends on nothing but the hub.
 export {
+  type Answers,
   type Authenticate,
   type Authorize,
   type AuthRequest,
@@ -21,6 +22,8 @@ export {
   type HubEvents,
   HubException,
   type HubGroups,
+  InvocationCanceledError,
+  type InvokeOptions,
   type JsonValue,
   type JwtBearer,
   type JwtBearerOptions,
@@ -31,6 +34,7 @@ export {
   type Service,
   type ServiceOptions,
   type ShortMethod,
+  type SingleClientProxy,
   type Upload,
   type User,
   upload,

@@ -5,6 +5,7 @@ import type { Store } from "../hub/index.ts";
 import { connectionRows } from "./connection-rows.ts";
 import { membershipRows } from "./membership-rows.ts";
 import { outboxRows } from "./outbox-rows.ts";
+import { questionRows } from "./question-rows.ts";
 import { resumeRows } from "./resume-rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
@@ -21,5 +22,6 @@ export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store 
     ...membershipRows(table),
     ...sweeperRow(table),
     ...workRows(table),
+    ...questionRows(table),
   };
 }

@@ -12,6 +12,7 @@
 // | group          | G#{hub}#{group}   | {connection id} | transport                                               |
 // | user           | U#{hub}#{user}    | {connection id} | transport                                               |
 // | message to a lost client | O#{connection id} | {number} | record                                                 |
+// | question       | Q#{question id}   | {connection id} | json or error once it is answered                       |
 // | resume key     | R#{name of the key} | R              | connection                                              |
 // | sweeper        | SWEEP             | SWEEP           | generation, lastTick, notBefore                         |
 //
@@ -46,6 +47,7 @@ export const keys = {
     pk: `O#${connectionId}`,
     sk: String(number).padStart(15, "0"),
   }),
+  question: (id: string, connectionId: string): Key => ({ pk: `Q#${id}`, sk: connectionId }),
   resumeKey: (name: string): Key => ({ pk: `R#${name}`, sk: "R" }),
   sweeper: { pk: "SWEEP", sk: "SWEEP" },
 } as const;

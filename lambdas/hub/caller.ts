@@ -1,7 +1,8 @@
 // Builds the `hub` for one run of the author's code, and keeps track of what that run leaves to be done.
 
 import type { Channel } from "./channel.ts";
-import { type ClientProxy, clientProxy } from "./client-proxy.ts";
+import { type ClientProxy, clientProxy, type SingleClientProxy, singleClientProxy } from "./client-proxy.ts";
+import { askAll, askOne, type InvokeOptions } from "./client-results.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
 import type { HubEntry } from "./define-service.ts";
 import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts";
@@ -20,6 +21,8 @@ export interface CallerContext {
   /** Undefined once the connection has ended: then it is left out of whatever it sends. */
   readonly channel: Channel | undefined;
   readonly redelivered: boolean;
+  /** Hears when the author's code waits for a client. @throws where it must not. */
+  readonly onAsk?: () => void;
 }
 
 export interface Caller {
@@ -87,7 +90,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       items,
       aborted: aborted.signal,
       abort,
-      clients: createClients(delivery, hub.path, self.connectionId, channel !== undefined, track),
+      clients: createClients(ports, { ...context, delivery, hub: hub.path, caller: connectionId, track }),
       groups: createGroups(ports, hub.path, self, track),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
@@ -133,35 +136,81 @@ async function saveItems(store: Store, transportId: string, changes: Parameters<
 
 type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
 
-function createClients(
-  delivery: Delivery,
-  hub: string,
-  caller: string,
-  connected: boolean,
-  track: Track,
-): HubClients<unknown> {
-  const invocation = (target: string, args: readonly unknown[]) => ({ kind: "invocation", target, args }) as const;
+interface ClientsContext extends Pick<CallerContext, "channel" | "onAsk"> {
+  readonly delivery: Delivery;
+  readonly hub: string;
+  readonly caller: string;
+  readonly track: Track;
+}
+
+function createClients(ports: CallerPorts, context: ClientsContext): HubClients<unknown> {
+  const { delivery, hub, caller, channel, track, onAsk } = context;
+  const invocation = (target: string, args: readonly unknown[], id?: string) =>
+    ({ kind: "invocation", target, args, ...(id !== undefined && { id }) }) as const;
   // An ended connection is still a member while its `onDisconnected` runs.
-  const always = connected ? [] : [caller];
+  const always = channel === undefined ? [caller] : [];
+
+  /** Waiting for a client begins. */
+  const ask = <Result>(operation: () => Promise<Result>): Promise<Result> =>
+    track(async () => {
+      onAsk?.();
+      return operation();
+    });
 
   function toAll(audiences: readonly Audience[], except: readonly string[] = []): ClientProxy<unknown> {
     const left = new Set([...always, ...except]);
-    return clientProxy((target, args) =>
-      track(async () => {
-        const message = invocation(target, args);
-        await forEachLimit(audiences, AUDIENCES_AT_ONCE, (audience) => delivery.toAudience(audience, message, left));
-      }),
+    return clientProxy(
+      (target, args) =>
+        track(async () => {
+          const message = invocation(target, args);
+          await forEachLimit(audiences, AUDIENCES_AT_ONCE, (audience) => delivery.toAudience(audience, message, left));
+        }),
+      (target, args, options) =>
+        ask(async () => {
+          const ids = new Set<string>();
+          for (const audience of audiences) {
+            for await (const page of ports.store.members(audience)) {
+              for (const { connectionId } of page) if (!left.has(connectionId)) ids.add(connectionId);
+            }
+          }
+          return askMany([...ids], target, args, options);
+        }),
     );
   }
 
   function toConnections(connectionIds: readonly string[]): ClientProxy<unknown> {
     // Named twice is addressed once, as for users; only a group named twice gets two messages.
     const recipients = [...new Set(connectionIds)].filter((id) => !always.includes(id));
-    return clientProxy((target, args) =>
-      track(async () => {
-        const message = invocation(target, args);
-        await forEachLimit(recipients, RECIPIENTS_AT_ONCE, (id) => delivery.toConnection(id, message));
-      }),
+    return clientProxy(
+      (target, args) =>
+        track(async () => {
+          const message = invocation(target, args);
+          await forEachLimit(recipients, RECIPIENTS_AT_ONCE, (id) => delivery.toConnection(id, message));
+        }),
+      (target, args, options) => ask(() => askMany(recipients, target, args, options)),
+    );
+  }
+
+  function askMany(ids: readonly string[], target: string, args: readonly unknown[], options?: InvokeOptions) {
+    const send = (id: string) =>
+      forEachLimit(ids, RECIPIENTS_AT_ONCE, (each) => delivery.toConnection(each, invocation(target, args, id)));
+    return askAll(ports, ids, send, options);
+  }
+
+  function toOne(connectionId: string): SingleClientProxy<unknown> {
+    const isCaller = connectionId === caller && channel !== undefined;
+    async function send(message: ReturnType<typeof invocation>): Promise<boolean> {
+      if (!isCaller) return !always.includes(connectionId) && delivery.toConnection(connectionId, message);
+      await delivery.toCaller(message);
+      return true;
+    }
+    return singleClientProxy(
+      (target, args) =>
+        track(async () => {
+          await send(invocation(target, args));
+        }),
+      (target, args, options) =>
+        ask(() => askOne(ports, connectionId, (id) => send(invocation(target, args, id)), options)),
     );
   }
 
@@ -179,9 +228,9 @@ function createClients(
   return {
     all: toAll([everybody]),
     allExcept: (ids) => toAll([everybody], ids),
-    caller: clientProxy((target, args) => track(() => delivery.toCaller(invocation(target, args)))),
+    caller: toOne(caller),
     others: toAll([everybody], [caller]),
-    client: (id) => toConnections([id]),
+    client: toOne,
     clients: (ids) => toConnections(ids),
     group: (name) => toAll([group(name)]),
     groups: (names) => toAll(names.map(group)),

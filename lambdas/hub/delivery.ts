@@ -22,8 +22,8 @@ export type DeliveryPorts = OutboxPorts;
 export interface Delivery {
   /** To the caller, without asking where it is. To nobody when the connection has ended. */
   toCaller(message: ServerMessage): Promise<void>;
-  /** To a connection of the hub; to nobody when it is not there. */
-  toConnection(connectionId: string, message: ServerMessage): Promise<void>;
+  /** To a connection of the hub; false, and to nobody, when it is not there. */
+  toConnection(connectionId: string, message: ServerMessage): Promise<boolean>;
   toAudience(audience: Audience, message: ServerMessage, except?: ReadonlySet<string>): Promise<void>;
 }
 
@@ -65,6 +65,7 @@ export function createDelivery(
       const record = encodeChecked(ports.dialect, message);
       const member = await ports.store.member(connectionId, hub);
       if (member !== undefined) await deliver(member, { kind: "hub", hub }, record);
+      return member !== undefined;
     },
     async toAudience(audience, message, except) {
       const record = encodeChecked(ports.dialect, message);

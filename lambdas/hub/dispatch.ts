@@ -30,6 +30,8 @@ export interface DispatchContext {
   /** When a method must be over: epoch milliseconds. */
   readonly stopAt: number;
   session: Session;
+  /** Methods that wait for clients, and let others have the turn meanwhile. */
+  readonly behind: Set<Promise<void>>;
 }
 
 interface Method {
@@ -62,11 +64,27 @@ export async function dispatch(
     else fail(ports, context, invocation, failed(method.name), failure.error);
     return false;
   }
+  let isAsking = (): void => undefined;
+  const asking = new Promise<"asking">((resolve) => {
+    isAsking = () => resolve("asking");
+  });
   const over = new AbortController();
   void pingWhile(ports, context.channel, over.signal);
-  const caller = await execute(ports, context, invocation, method);
-  over.abort();
-  return caller?.abortRequested ?? false;
+  const running = execute(ports, context, invocation, method, { onAsk: isAsking }).finally(() => over.abort());
+  const first = await Promise.race([running, asking]);
+  if (first !== "asking") return first?.abortRequested ?? false;
+  const behind = running.then(() => {
+    context.behind.delete(behind);
+  });
+  context.behind.add(behind);
+  return false;
+}
+
+/** Resolves when no method waits for a client any more. */
+export async function finishBehind({ behind, channel }: DispatchContext): Promise<void> {
+  if (behind.size === 0) return;
+  await Promise.all(behind);
+  await channel.flushed();
 }
 
 /** Whether a worker runs it: it streams, either way, or takes long. */
@@ -95,7 +113,7 @@ export async function dispatchWork(
   const method = findMethod(context.hub, invocation.target);
   // It was there when the invocation came: another deployment may not have it.
   if (method === undefined) return failInvocation(ports, context, invocation);
-  await execute(ports, context, invocation, method, work);
+  await execute(ports, context, invocation, method, { work });
 }
 
 async function execute(
@@ -103,7 +121,7 @@ async function execute(
   context: DispatchContext,
   invocation: Invocation,
   method: Method,
-  work?: WorkRun,
+  { work, onAsk }: { readonly work?: WorkRun; readonly onAsk?: () => void },
 ): Promise<Caller | undefined> {
   const { name } = method;
   const unbound = `Failed to invoke '${name}' due to an error on the server.`;
@@ -113,7 +131,7 @@ async function execute(
     return undefined;
   }
   const { hub, session, state, channel } = context;
-  const caller = createCaller(ports, { hub, session, state, channel, redelivered: false });
+  const caller = createCaller(ports, { hub, session, state, channel, redelivered: false, ...(onAsk && { onAsk }) });
   const progress = { bound: false };
   work?.onStart(caller);
   const run = await runLimited(ports.clock, limit, caller, async () => {
@@ -128,7 +146,8 @@ async function execute(
     if (!isSource(result)) throw new Unstreamable(name);
     return sendItems(ports, channel, invocation.id, result, work.stop);
   });
-  context.session = { ...session, items: caller.items() };
+  // Others may have changed items meanwhile; what this one changed is saved already.
+  if (context.session === session) context.session = { ...session, items: caller.items() };
   if ("result" in run && run.result instanceof Refusal) {
     fail(ports, context, invocation, run.result.text);
     return undefined;

@@ -5,7 +5,7 @@
 export async function forEachLimit<Item>(
   items: readonly Item[],
   limit: number,
-  action: (item: Item) => Promise<void>,
+  action: (item: Item) => Promise<unknown>,
 ): Promise<void> {
   const queue = items.values();
   const errors: unknown[] = [];

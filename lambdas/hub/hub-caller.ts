@@ -1,6 +1,6 @@
 // The `hub` a handler is given: SignalR's own members for one caller.
 
-import type { ClientProxy } from "./client-proxy.ts";
+import type { ClientProxy, SingleClientProxy } from "./client-proxy.ts";
 import type { Log } from "./ports.ts";
 import type { RequestInfo, User } from "./store.ts";
 
@@ -34,9 +34,9 @@ export interface HubCaller<Client> {
 export interface HubClients<Client> {
   readonly all: ClientProxy<Client>;
   allExcept(connectionIds: readonly string[]): ClientProxy<Client>;
-  readonly caller: ClientProxy<Client>;
+  readonly caller: SingleClientProxy<Client>;
   readonly others: ClientProxy<Client>;
-  client(connectionId: string): ClientProxy<Client>;
+  client(connectionId: string): SingleClientProxy<Client>;
   clients(connectionIds: readonly string[]): ClientProxy<Client>;
   group(group: string): ClientProxy<Client>;
   /** Sends once per group, so twice to a member of two, as ASP.NET Core does. */

@@ -1,4 +1,5 @@
-export type { ClientInterface, ClientProxy } from "./client-proxy.ts";
+export type { ClientInterface, ClientProxy, SingleClientProxy } from "./client-proxy.ts";
+export { type Answers, InvocationCanceledError, type InvokeOptions } from "./client-results.ts";
 export {
   type AnyHubDefinition,
   type Authorize,
@@ -33,6 +34,7 @@ export type {
 } from "./hub-caller.ts";
 export { HubException } from "./hub-exception.ts";
 export type * from "./ports.ts";
+export * from "./question-store.ts";
 export * from "./server.ts";
 export * from "./store.ts";
 export { type Upload, upload } from "./upload.ts";

@@ -28,11 +28,17 @@ async function runEvent(
   run: (hub: HubCaller<any>) => unknown,
 ): Promise<{ readonly error: unknown } | undefined> {
   const { hub, state, session, channel } = context;
-  const caller = createCaller(ports, { hub, state, session, channel, redelivered: false });
+  const onAsk = name === "onConnected" ? refuseToAsk : undefined;
+  const caller = createCaller(ports, { hub, state, session, channel, redelivered: false, ...(onAsk && { onAsk }) });
   const limit = Math.max(0, context.stopAt - ports.clock.now());
   const outcome = await runLimited(ports.clock, limit, caller, () => run.call(hub.definition, caller.hub));
   context.session = { ...session, items: caller.items() };
   if (!("error" in outcome)) return undefined;
   caller.hub.log.error(`${name} failed.`, { error: outcome.error });
   return outcome;
+}
+
+/** The connection handles nothing before it has returned. */
+function refuseToAsk(): never {
+  throw new Error("Client results inside OnConnectedAsync Hub methods are not allowed.");
 }

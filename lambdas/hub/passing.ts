@@ -2,14 +2,37 @@
 
 import type { ClientMessage } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
+import { isQuestionId } from "./client-results.ts";
+import { endConnection } from "./ending.ts";
 import { workKey } from "./hand-over.ts";
 import type { TransportState } from "./store.ts";
 
-/** Cancels of invocations that nobody knows, and counters that nobody asked for, are ignored. */
-export async function passOn({ store }: CallerPorts, state: TransportState, message: ClientMessage): Promise<void> {
+/** Answers and cancels that nobody waits for, and counters that nobody asked for, are ignored. */
+export async function passOn(ports: CallerPorts, state: TransportState, message: ClientMessage): Promise<void> {
   switch (message.kind) {
+    case "completion":
+      if (isQuestionId(message.id)) await answer(ports, state, message);
+      return;
     case "cancelInvocation":
-      return store.cancelWork(state.connectionId, workKey(state, message.id));
+      return ports.store.cancelWork(state.connectionId, workKey(state, message.id));
     default:
   }
+}
+
+async function answer(
+  ports: CallerPorts,
+  { connectionId, transportId }: TransportState,
+  { id, error, result }: Extract<ClientMessage, { kind: "completion" }>,
+): Promise<void> {
+  const given = error === undefined ? { json: JSON.stringify(result ?? null) } : { error };
+  if ((await ports.store.answer(id, connectionId, given)) !== "foreign") return;
+  const text = `Connection ID '${connectionId}' is not valid for invocation ID '${id}'.`;
+  const detail = ports.service.enableDetailedErrors ? ` InvalidOperationException: ${text}` : "";
+  const message = `Connection closed with an error.${detail}`;
+  await endConnection(ports, {
+    transportId,
+    from: { phase: "open" },
+    reason: { stopCalled: false, code: "protocol_error", message: text },
+    goodbye: { message: { kind: "close", error: message, allowReconnect: true } },
+  });
 }

@@ -1,7 +1,7 @@
 // A frame from a client.
 
 import { type ClientMessage, isCounted } from "../protocol/index.ts";
-import type { DispatchPorts } from "./dispatch.ts";
+import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
 import { noteInvocations } from "./notes.ts";
@@ -101,6 +101,7 @@ async function receiveForTurn(
   const outcome = await runFrame(ports, context, without(ports.dialect.parse(frame.text), repeated));
   const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
   await Promise.all([release, context.channel.flushed()]);
+  await finishBehind(context);
   return { state };
 }
 

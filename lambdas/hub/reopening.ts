@@ -2,7 +2,7 @@
 // counts still, or a handshake from one that begins anew. Either way the client is answered at once, whoever has the
 // turn; what has not arrived goes out, and `onReconnected` runs when its turn comes.
 
-import type { DispatchPorts } from "./dispatch.ts";
+import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
@@ -122,6 +122,7 @@ async function runNow(ports: DispatchPorts, state: TransportState, turn: Turn, s
   await runReconnected(ports, context);
   await drain(ports, context, turn, startedAt, state.waiting === 0 ? 0 : undefined);
   await context.channel.flushed();
+  await finishBehind(context);
 }
 
 const TOO_FAR = "Sequence ID greater than amount of messages we've received.";

@@ -2,6 +2,7 @@
 // all, and every step that somebody could race is conditional, with one winner. Nothing here is a transaction: steps
 // are ordered so that a crash between two of them leaves a transport row, which the sweeper finds and repairs.
 
+import type { QuestionStore } from "./question-store.ts";
 import type { WorkStore } from "./work-store.ts";
 
 /** Why a connection ends. `code` is stable; `message` is what the client read, or what a log should say. */
@@ -321,7 +322,7 @@ export function isSilent(reason: EndReason): boolean {
   return reason.code === "handshake_failed" || reason.code === "connect_failed";
 }
 
-export interface Store extends WorkStore {
+export interface Store extends WorkStore, QuestionStore {
   // --- connect ---------------------------------------------------------------------------------------------------
 
   /**

@@ -9,7 +9,7 @@
 import type { ParsedFrame } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
-import { type DispatchContext, type DispatchPorts, failInvocation } from "./dispatch.ts";
+import { type DispatchContext, type DispatchPorts, failInvocation, finishBehind } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
 import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { runReconnected } from "./lifecycle-events.ts";
@@ -39,7 +39,7 @@ export function openContext(
 ): DispatchContext {
   const hub = ports.service.hubs.get(state.hub.toLowerCase());
   if (hub === undefined) throw new Error(`The service has no hub '${state.hub}' any more: it was deployed without it.`);
-  return { hub, state, session, channel: channelOf(ports, state), stopAt: startedAt + RUN_LIMIT };
+  return { hub, state, session, channel: channelOf(ports, state), stopAt: startedAt + RUN_LIMIT, behind: new Set() };
 }
 
 function channelOf(ports: CallerPorts, state: TransportState): Channel {
@@ -109,6 +109,7 @@ export async function takeOver(ports: DispatchPorts, state: TransportState, star
   const context = openContext(ports, state, session, startedAt);
   for (const note of await died(ports, state)) failInvocation(ports, context, note);
   await Promise.all([context.channel.flushed(), drain(ports, context, turn, startedAt, undefined)]);
+  await finishBehind(context);
 }
 
 /** What the dead holder had begun: what it has only noted still waits. */

@@ -19,7 +19,8 @@ export type ClientMessage =
 
 /** A message to a client. A result of undefined is sent as null: a caller who gave an id always gets one or an error. */
 export type ServerMessage =
-  | { readonly kind: "invocation"; readonly target: string; readonly args: readonly unknown[] }
+  /** With an id, the client is asked for a completion. */
+  | { readonly kind: "invocation"; readonly id?: string; readonly target: string; readonly args: readonly unknown[] }
   | { readonly kind: "completion"; readonly id: string; readonly result: unknown }
   | { readonly kind: "completion"; readonly id: string; readonly error: string }
   | { readonly kind: "streamItem"; readonly id: string; readonly item: unknown }

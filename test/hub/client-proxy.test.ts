@@ -9,7 +9,8 @@ interface Client {
 
 function proxied() {
   const sent: unknown[] = [];
-  const proxy = clientProxy<Client>(async (target, args) => void sent.push([target, args]));
+  const ask = async (target: string, args: readonly unknown[]) => ["asked", target, args];
+  const proxy = clientProxy<Client>(async (target, args) => void sent.push([target, args]), ask as never);
   return { sent, proxy };
 }
 

@@ -204,7 +204,8 @@ class ResumeWorld {
   }
 
   #service(invocation: Invocation) {
-    const run = (kind: Run["kind"]) => (hub: HubCaller<unknown>) => this.#run(kind, invocation, hub);
+    const run = (kind: Run["kind"]) => (hub: Pick<HubCaller<never>, "connectionId">) =>
+      this.#run(kind, invocation, hub);
     const hub = defineHub<{ hello(): void }>()({
       methods: {
         work: async (hub, frameId: string) => {
@@ -227,7 +228,11 @@ class ResumeWorld {
   }
 
   /** One runner per connection, and no event beside another. */
-  async #run(kind: Run["kind"], by: Invocation, { connectionId }: HubCaller<unknown>): Promise<void> {
+  async #run(
+    kind: Run["kind"],
+    by: Invocation,
+    { connectionId }: Pick<HubCaller<never>, "connectionId">,
+  ): Promise<void> {
     const runs = this.#runs.get(connectionId) ?? [];
     this.#runs.set(connectionId, runs);
     const beside = runs.filter((run) => !run.isOver && run.by.state === "running");

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import {
+  type ClientInterface,
   connect,
   defineHub,
   defineService,
@@ -29,7 +30,7 @@ type Events = string[];
 let clock: FakeClock;
 let table: ReturnType<typeof memoryTable>;
 let events: Events;
-let onDisconnected: (hub: HubCaller<unknown>) => Promise<void>;
+let onDisconnected: (hub: HubCaller<ClientInterface<unknown>>) => Promise<void>;
 let ids: number;
 
 beforeEach(() => {

@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import {
   type AnyHubDefinition,
+  type ClientInterface,
   closeBroken,
   defineHub,
   defineService,
@@ -62,7 +63,7 @@ const chat = defineHub()({
   },
 });
 
-let connected: (hub: HubCaller<unknown>) => unknown = () => undefined;
+let connected: (hub: HubCaller<ClientInterface<unknown>>) => unknown = () => undefined;
 
 function portsWith(hubs: Readonly<Record<string, AnyHubDefinition>> = { chat }): ServerPorts {
   let ids = 0;

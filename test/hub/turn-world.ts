@@ -258,7 +258,7 @@ class World {
     return defineService({ hubs: { [HUB]: hub } });
   }
 
-  async #connected(invocation: Invocation, hub: HubCaller<unknown>): Promise<void> {
+  async #connected(invocation: Invocation, hub: Omit<HubCaller<never>, "clients">): Promise<void> {
     const client = this.#clientOf(hub);
     if (client.runs.length > 0) this.#fail("onConnected ran after something else of its connection");
     await this.#run(client, "onConnected", invocation, hub, async () => {
@@ -269,7 +269,7 @@ class World {
     });
   }
 
-  async #disconnected(invocation: Invocation, hub: HubCaller<unknown>): Promise<void> {
+  async #disconnected(invocation: Invocation, hub: Omit<HubCaller<never>, "clients">): Promise<void> {
     const client = this.#clientOf(hub);
     await this.#run(client, "onDisconnected", invocation, hub, async () => {
       await this.#work(invocation);
@@ -316,7 +316,7 @@ class World {
     client: Client,
     kind: Run["kind"],
     by: Invocation,
-    hub: HubCaller<unknown>,
+    hub: Omit<HubCaller<never>, "clients">,
     code: () => Promise<void>,
   ): Promise<void> {
     const running = client.runs.filter((run) => run.state === "running" && run.by.state === "running");
@@ -342,7 +342,7 @@ class World {
     );
   }
 
-  #clientOf(hub: HubCaller<unknown>): Client {
+  #clientOf(hub: Omit<HubCaller<never>, "clients">): Client {
     const client = this.#clients.find(({ connectionId }) => connectionId === hub.connectionId);
     if (client === undefined) throw this.#fail(`nobody is '${hub.connectionId}'`);
     return client;

@@ -10,7 +10,7 @@ export function encode(message: ServerMessage): string {
 function toJson(message: ServerMessage): string {
   switch (message.kind) {
     case "invocation":
-      return JSON.stringify({ type: 1, target: message.target, arguments: message.args });
+      return JSON.stringify({ type: 1, invocationId: message.id, target: message.target, arguments: message.args });
     case "completion":
       return "error" in message
         ? JSON.stringify({ type: 3, invocationId: message.id, error: message.error })

@@ -7,6 +7,7 @@ import { connectionRows } from "./connection-rows.ts";
 import { key, rowKeys } from "./keys.ts";
 import { membershipRows } from "./membership-rows.ts";
 import { outboxRows } from "./outbox-rows.ts";
+import { questionRows } from "./question-rows.ts";
 import { resumeRows } from "./resume-rows.ts";
 import { type Access, memoryRows, ofKind, type Rows } from "./rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
@@ -49,5 +50,6 @@ function memoryStore(rows: Rows, access: Access): Store {
     ...membershipRows(table),
     ...sweeperRow(table),
     ...workRows(table),
+    ...questionRows(table),
   };
 }

@@ -10,6 +10,7 @@ export const rowKeys = {
   frame: (connectionId: string, frame: string) => key("frame", connectionId, frame),
   work: (connectionId: string, work: string) => key("work", connectionId, work),
   message: (connectionId: string, number: number) => key("message", connectionId, String(number).padStart(15, "0")),
+  question: (id: string, connectionId: string) => key("question", id, connectionId),
   resumeKey: (name: string) => key("resumeKey", name),
   membership: (audience: Audience, connectionId: string) => key("member", ...nameOf(audience), connectionId),
   sweeper: key("sweeper"),
