@@ -10,6 +10,7 @@ import { resumeRows } from "./resume-rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
 import { transportRows } from "./transport-rows.ts";
+import { uploadRows } from "./upload-rows.ts";
 import { workRows } from "./work-rows.ts";
 
 export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store {
@@ -22,6 +23,7 @@ export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store 
     ...membershipRows(table),
     ...sweeperRow(table),
     ...workRows(table),
+    ...uploadRows(table),
     ...questionRows(table),
   };
 }

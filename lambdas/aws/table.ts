@@ -12,6 +12,8 @@
 // | group          | G#{hub}#{group}   | {connection id} | transport                                               |
 // | user           | U#{hub}#{user}    | {connection id} | transport                                               |
 // | message to a lost client | O#{connection id} | {number} | record                                                 |
+// | upload         | C#{connection id} | U#{stream}      | room, received, end                                     |
+// | its items      | C#{connection id} | V#{stream}#{key} | json                                                   |
 // | question       | Q#{question id}   | {connection id} | json or error once it is answered                       |
 // | resume key     | R#{name of the key} | R              | connection                                              |
 // | sweeper        | SWEEP             | SWEEP           | generation, lastTick, notBefore                         |
@@ -46,6 +48,12 @@ export const keys = {
   message: (connectionId: string, number: number): Key => ({
     pk: `O#${connectionId}`,
     sk: String(number).padStart(15, "0"),
+  }),
+  upload: (connectionId: string, stream: string): Key => ({ pk: `C#${connectionId}`, sk: `U#${stream}` }),
+  uploadItem: (connectionId: string, stream: string, key: string): Key => ({
+    pk: `C#${connectionId}`,
+    // A client names its streams, and one name may begin like another.
+    sk: `V#${stream.length}#${stream}#${key}`,
   }),
   question: (id: string, connectionId: string): Key => ({ pk: `Q#${id}`, sk: connectionId }),
   resumeKey: (name: string): Key => ({ pk: `R#${name}`, sk: "R" }),

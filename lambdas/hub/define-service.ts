@@ -87,6 +87,11 @@ export interface ServiceOptions {
    * is ended. Bytes, 1024 or more. @default 100000
    */
   readonly statefulReconnectBufferSize?: number;
+  /**
+   * How many items of one stream from a client may wait for the method to read them. One that stays full for 5 s ends
+   * with an error. The reference blocks its client after 10 by default; a function cannot. @default 1000
+   */
+  readonly streamBufferCapacity?: number;
   /** Whether clients read the messages of errors that are no HubException. Never in production. @default false */
   readonly enableDetailedErrors?: boolean;
 }
@@ -101,6 +106,7 @@ export interface Service {
   readonly requestHeaders: readonly string[];
   readonly lifetime: Required<LifetimeOptions>;
   readonly statefulReconnectBufferSize: number;
+  readonly streamBufferCapacity: number;
   readonly enableDetailedErrors: boolean;
 }
 
@@ -139,6 +145,7 @@ export function defineService(options: ServiceOptions): Service {
     requestHeaders: (options.requestHeaders ?? []).map((name) => name.toLowerCase()),
     lifetime: checkLifetime(options.lifetime ?? {}),
     statefulReconnectBufferSize: checkBufferSize(options.statefulReconnectBufferSize ?? 100_000),
+    streamBufferCapacity: checkCapacity(options.streamBufferCapacity ?? 1000),
     enableDetailedErrors: options.enableDetailedErrors ?? false,
   };
 }
@@ -192,6 +199,11 @@ function isOrigin(text: string): boolean {
 function checkBufferSize(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes >= 1024) return bytes;
   throw new TypeError(`\`statefulReconnectBufferSize\` is ${bytes}; it is a number of bytes, 1024 or more.`);
+}
+
+function checkCapacity(items: number): number {
+  if (Number.isSafeInteger(items) && items >= 1) return items;
+  throw new TypeError(`\`streamBufferCapacity\` is ${items}; it is a number of items, 1 or more.`);
 }
 
 function checkLifetime(given: LifetimeOptions): Required<LifetimeOptions> {

@@ -11,9 +11,10 @@ export async function runFrame(
   ports: DispatchPorts,
   context: DispatchContext,
   frame: ParsedFrame,
+  receivedAt: number,
 ): Promise<"open" | "ended"> {
   for (const message of frame.messages) {
-    if ((await runMessage(ports, context, message)) === "ended") return "ended";
+    if ((await runMessage(ports, context, message, receivedAt)) === "ended") return "ended";
   }
   if (frame.error === undefined) return "open";
   return endBrokenProtocol(ports, context, frame.error);
@@ -47,6 +48,7 @@ async function runMessage(
   ports: DispatchPorts,
   context: DispatchContext,
   message: ClientMessage,
+  receivedAt: number,
 ): Promise<"open" | "ended"> {
   switch (message.kind) {
     case "invocation":
@@ -58,7 +60,7 @@ async function runMessage(
     case "close":
       return endStopped(ports, context, message.error);
     default:
-      await passOn(ports, context.state, message);
+      await passOn(ports, context.state, message, receivedAt);
       return "open";
   }
 }

@@ -3,8 +3,13 @@
 import type { DispatchContext, DispatchPorts, Invocation } from "./dispatch.ts";
 import { HubException } from "./hub-exception.ts";
 import { isTooLong, NAME_BYTES } from "./names.ts";
+import type { Work } from "./ports.ts";
 import type { TransportState } from "./store.ts";
+import { closeUploads, uploadKey } from "./uploads.ts";
 import { MOST_WORK } from "./work-store.ts";
+
+/** How long a stream that nobody closed may lie about. Milliseconds. */
+const UPLOAD_GARBAGE = 24 * 3_600_000;
 
 /** Why an invocation could not be handed over, for its client: a text, or what went wrong. */
 export type HandOverFailure = { readonly text: string } | { readonly error: unknown };
@@ -33,16 +38,27 @@ export async function handOver(
       };
     case "started":
   }
+  const nonce = random.id();
+  const piece: Work = {
+    connectionId,
+    key,
+    handshakes,
+    invocation: { kind, ...(id !== undefined && { id }), target, args, streamIds },
+  };
+  for (const [index, streamId] of streamIds.entries()) {
+    const stream = uploadKey(state, streamId);
+    const expiresAt = clock.now() + UPLOAD_GARBAGE;
+    if ((await store.openUpload(connectionId, stream, nonce, expiresAt)) === "opened") continue;
+    await closeUploads(ports, { ...piece, invocation: { ...piece.invocation, streamIds: streamIds.slice(0, index) } });
+    await store.finishWork(connectionId, key);
+    return { text: `Invocation ID '${streamId}' is already in use.` };
+  }
   try {
-    await workers.start({
-      connectionId,
-      key,
-      handshakes,
-      invocation: { kind, ...(id !== undefined && { id }), target, args, streamIds },
-    });
+    await workers.start(piece);
     return undefined;
   } catch (error) {
     log.error("An invocation could not be handed to a worker.", { hub: hub.path, connectionId, error });
+    await closeUploads(ports, piece);
     await store.finishWork(connectionId, key);
     return { error };
   }

@@ -38,4 +38,5 @@ export * from "./question-store.ts";
 export * from "./server.ts";
 export * from "./store.ts";
 export { type Upload, upload } from "./upload.ts";
+export * from "./upload-store.ts";
 export * from "./work-store.ts";

@@ -6,13 +6,22 @@ import { isQuestionId } from "./client-results.ts";
 import { endConnection } from "./ending.ts";
 import { workKey } from "./hand-over.ts";
 import type { TransportState } from "./store.ts";
+import { receiveUpload } from "./uploads.ts";
 
 /** Answers and cancels that nobody waits for, and counters that nobody asked for, are ignored. */
-export async function passOn(ports: CallerPorts, state: TransportState, message: ClientMessage): Promise<void> {
+export async function passOn(
+  ports: CallerPorts,
+  state: TransportState,
+  message: ClientMessage,
+  receivedAt: number,
+): Promise<void> {
   switch (message.kind) {
+    case "streamItem":
+      return receiveUpload(ports, state, message, receivedAt);
     case "completion":
-      if (isQuestionId(message.id)) await answer(ports, state, message);
-      return;
+      return isQuestionId(message.id)
+        ? answer(ports, state, message)
+        : receiveUpload(ports, state, message, receivedAt);
     case "cancelInvocation":
       return ports.store.cancelWork(state.connectionId, workKey(state, message.id));
     default:

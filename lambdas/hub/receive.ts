@@ -98,7 +98,7 @@ async function receiveForTurn(
     return { state, rest };
   }
   if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
-  const outcome = await runFrame(ports, context, without(ports.dialect.parse(frame.text), repeated));
+  const outcome = await runFrame(ports, context, without(ports.dialect.parse(frame.text), repeated), frame.receivedAt);
   const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
   await Promise.all([release, context.channel.flushed()]);
   await finishBehind(context);
@@ -147,7 +147,9 @@ async function receivePassing(
   }
   if (!pings) await pingIfDue(ports, state, now);
   await noteAcknowledged(ports, state, messages);
-  for (const message of messages) await passOn(ports, state, message);
+  for (const [index, message] of messages.entries()) {
+    if (!arrival.repeated.includes(index)) await passOn(ports, state, message, frame.receivedAt);
+  }
   if (isCheckDue(ports, state, now)) await checkFlusher(ports, state.connectionId);
   await acknowledge(ports, state);
   return { state };

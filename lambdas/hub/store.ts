@@ -3,6 +3,7 @@
 // are ordered so that a crash between two of them leaves a transport row, which the sweeper finds and repairs.
 
 import type { QuestionStore } from "./question-store.ts";
+import type { UploadStore } from "./upload-store.ts";
 import type { WorkStore } from "./work-store.ts";
 
 /** Why a connection ends. `code` is stable; `message` is what the client read, or what a log should say. */
@@ -322,7 +323,7 @@ export function isSilent(reason: EndReason): boolean {
   return reason.code === "handshake_failed" || reason.code === "connect_failed";
 }
 
-export interface Store extends WorkStore, QuestionStore {
+export interface Store extends WorkStore, UploadStore, QuestionStore {
   // --- connect ---------------------------------------------------------------------------------------------------
 
   /**

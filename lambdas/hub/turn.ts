@@ -259,7 +259,9 @@ async function runWaiting(
     await runReconnected(ports, context);
     return "open";
   }
-  if (claimed && ports.clock.now() - receivedAt <= FRAME_AGE) return runFrame(ports, context, parsed);
+  if (claimed && ports.clock.now() - receivedAt <= FRAME_AGE) {
+    return runFrame(ports, context, parsed, receivedAt);
+  }
   failFrame(ports, context, parsed);
   return "open";
 }

@@ -6,7 +6,7 @@ import { LEASE } from "./ending.ts";
 import type { Work } from "./ports.ts";
 import type { Session, TransportState } from "./store.ts";
 import { openContext } from "./turn.ts";
-import { readUploads } from "./uploads.ts";
+import { closeUploads, readUploads } from "./uploads.ts";
 
 /** Longest run of a method in a worker: a minute is left for everything behind it. Milliseconds. */
 export const WORK_LIMIT = 14 * 60_000;
@@ -37,6 +37,7 @@ export async function work(ports: CallerPorts, { connectionId, key, handshakes, 
     else await run(ports, context, { connectionId, key, handshakes, invocation }, worker);
     await context.channel.flushed();
   }
+  await closeUploads(ports, { connectionId, key, handshakes, invocation });
   await store.finishWork(connectionId, key);
 }
 

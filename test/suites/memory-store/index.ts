@@ -12,6 +12,7 @@ import { resumeRows } from "./resume-rows.ts";
 import { type Access, memoryRows, ofKind, type Rows } from "./rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { transportRows } from "./transport-rows.ts";
+import { uploadRows } from "./upload-rows.ts";
 import { workRows } from "./work-rows.ts";
 
 export { type Access, rowKeys };
@@ -50,6 +51,7 @@ function memoryStore(rows: Rows, access: Access): Store {
     ...membershipRows(table),
     ...sweeperRow(table),
     ...workRows(table),
+    ...uploadRows(table),
     ...questionRows(table),
   };
 }

@@ -65,7 +65,8 @@ export function membershipRows(table: MemoryRows): MembershipVerbs {
     async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }) {
       const groups = await query("clear", key("groupOf", connectionId));
       const names = await query("clear", key("frame", connectionId));
-      names.push(...(await query("clear", key("work", connectionId))));
+      for (const kind of ["work", "upload", "uploadItem"])
+        names.push(...(await query("clear", key(kind, connectionId))));
       names.push(rowKeys.membership({ kind: "hub", hub }, connectionId));
       if (userIdentifier !== undefined) {
         names.push(rowKeys.membership({ kind: "user", hub, user: userIdentifier }, connectionId));
