@@ -161,7 +161,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "disconnect",
       description: "SignalR: notices a closed socket",
-      environment: { ...table, ...callback, ...worker },
+      environment: { ...table, ...callback },
     }),
     negotiate: createFunction(scope, {
       ...request,
@@ -187,5 +187,5 @@ function grant(functions: ServiceFunctions, table: TableV2, sockets: Sockets): v
   }
   const { connect, message, disconnect, sweep, work } = functions;
   for (const handler of [connect, message, disconnect, sweep, work]) sockets.grantManage(handler);
-  for (const handler of [message, disconnect, sweep]) allow(handler, ["lambda:InvokeFunction"], [work.functionArn]);
+  for (const handler of [message, sweep]) allow(handler, ["lambda:InvokeFunction"], [work.functionArn]);
 }

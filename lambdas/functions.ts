@@ -47,9 +47,9 @@ export function messageFunction(service: Service, environment: Environment) {
   return messageHandler(serverPorts(service, environment));
 }
 
-/** `$disconnect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`. */
+/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
 export function disconnectFunction(service: Service, environment: Environment) {
-  return disconnectHandler(serverPorts(service, environment));
+  return disconnectHandler(callerPorts(service, environment));
 }
 
 /** `POST /{hub}/negotiate`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */

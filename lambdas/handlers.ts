@@ -56,7 +56,7 @@ export function messageHandler(ports: ServerPorts) {
   };
 }
 
-export function disconnectHandler(ports: ServerPorts) {
+export function disconnectHandler(ports: Omit<ServerPorts, "workers">) {
   return async (event: DisconnectEvent): Promise<SocketResult> => {
     await disconnect(ports, toDisconnect(event));
     return { statusCode: 200 };

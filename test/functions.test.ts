@@ -6,6 +6,7 @@ import {
   messageFunction,
   negotiateFunction,
   sweepFunction,
+  workFunction,
 } from "../lambdas/functions.ts";
 
 const service = defineService({ hubs: { chat: defineHub()({ methods: {} }) } });
@@ -13,14 +14,16 @@ const environment = {
   SIGNALR_TABLE: "table",
   SIGNALR_CALLBACK_URL: "https://id.execute-api.eu-central-1.amazonaws.com/prod",
   SIGNALR_TOKEN_SECRET: "a-secret-of-at-least-32-characters",
+  SIGNALR_WORKER: "work",
 };
 
 const functions = [
   ["connect", connectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET"]],
-  ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
+  ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["disconnect", disconnectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
   ["negotiate", negotiateFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
-  ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
+  ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
+  ["work", workFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
 ] as const;
 
 // The test runner listens too, and shall again.
@@ -34,6 +37,7 @@ it.each([
   ["message", messageFunction],
   ["disconnect", disconnectFunction],
   ["sweep", sweepFunction],
+  ["work", workFunction],
 ])("the %s function takes unhandled rejections from the runtime, which would end the process", (_name, create) => {
   const runtime = () => undefined;
   process.on("unhandledRejection", runtime);

@@ -42,13 +42,13 @@ describe("the functions, really bundled", () => {
     second = build(entry);
   }, 120_000);
 
-  const names = ["connect", "message", "disconnect", "negotiate", "sweep"];
+  const names = ["connect", "message", "disconnect", "negotiate", "sweep", "work"];
 
   it.each(names)("%s is one ES module with its source map", (name) => {
     const folder = first[name] ?? "";
     expect(readdirSync(folder).sort()).toEqual(["index.mjs", "index.mjs.map"]);
     const code = readFileSync(join(folder, "index.mjs"), "utf8");
-    expect(code).toMatch(/export\{\w+ as handler\}/);
+    expect(code).toMatch(/export\{[\w$]+ as handler\}/);
     expect(code).toContain("//# sourceMappingURL=index.mjs.map");
     const map = JSON.parse(readFileSync(join(folder, "index.mjs.map"), "utf8"));
     expect(map.sources).toContainEqual(expect.stringMatching(/realtime\.ts$/));
@@ -72,6 +72,7 @@ describe("the functions, really bundled", () => {
         SIGNALR_TABLE: "table",
         SIGNALR_CALLBACK_URL: "https://example.execute-api.eu-central-1.amazonaws.com/prod",
         SIGNALR_TOKEN_SECRET: "s".repeat(64),
+        SIGNALR_WORKER: "work",
       },
     });
     expect(output.trim()).toBe("function");

@@ -43,7 +43,7 @@ it("accepts these findings, each with a reason, and no others", () => {
     }
   }
   const stage = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<RealtimeSocketsApi>/prod";
-  const sockets = ["ConnectRole", "DisconnectRole", "MessageRole", "SweepRole"].flatMap((role) => [
+  const sockets = ["ConnectRole", "DisconnectRole", "MessageRole", "SweepRole", "WorkRole"].flatMap((role) => [
     `Test/Realtime/${role} IAM5[Resource::${stage}/DELETE/@connections/*]`,
     `Test/Realtime/${role} IAM5[Resource::${stage}/POST/@connections/*]`,
   ]);

@@ -13,13 +13,16 @@ const SOCKETS = {
   [`${STAGE}/DELETE/@connections/*`]: ["execute-api:ManageConnections"],
 };
 
+const WORKER = { "<RealtimeWork.Arn>": ["lambda:InvokeFunction"] };
+
 describe("each function may do what it does, and nothing else", () => {
   it.each([
     ["Connect", { "<RealtimeTable.Arn>": ACCEPT, ...SOCKETS }],
-    ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
+    ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
     ["Disconnect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Negotiate", { "<RealtimeTable.Arn>": READ }],
-    ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
+    ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
+    ["Work", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
   ])("%s", (name, expected) => {
     expect(read(resource(template, `Realtime${name}`).Properties.Role)).toBe(`<Realtime${name}Role.Arn>`);
     expect(permissionsOf(template, `Realtime${name}Role`)).toEqual({
@@ -47,6 +50,7 @@ it("there is a role for each function, for the schedule and for API Gateway's lo
     "RealtimeSocketsCloudWatchRole",
     "RealtimeSweepRole",
     "RealtimeSweepScheduleRole",
+    "RealtimeWorkRole",
   ]);
 });
 

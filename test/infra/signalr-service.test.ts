@@ -6,7 +6,7 @@ import { SignalRService } from "../../infra/index.ts";
 import { deploy, read, resource, resources, writeServiceFile } from "./deployed.ts";
 
 const { template, stack, service } = deploy();
-const FUNCTIONS = ["Connect", "Message", "Disconnect", "Negotiate", "Sweep"];
+const FUNCTIONS = ["Connect", "Message", "Disconnect", "Negotiate", "Sweep", "Work"];
 
 describe("the table", () => {
   it("has pk and sk as keys, on demand, and no index", () => {
@@ -131,7 +131,7 @@ describe("the HTTP API", () => {
 });
 
 describe("the functions", () => {
-  it("are five", () => {
+  it("are six", () => {
     const names = Object.keys(resources(template, "AWS::Lambda::Function"));
     expect(names.sort()).toEqual(FUNCTIONS.map((name) => `Realtime${name}`).sort());
   });
@@ -152,6 +152,7 @@ describe("the functions", () => {
     ["Disconnect", 28, 512],
     ["Negotiate", 28, 512],
     ["Sweep", 180, 256],
+    ["Work", 900, 512],
   ])("%s ends after %i s and has %i MB", (name, seconds, megabytes) => {
     const { Timeout, MemorySize } = resource(template, `Realtime${name}`).Properties;
     expect({ Timeout, MemorySize }).toEqual({ Timeout: seconds, MemorySize: megabytes });
@@ -160,22 +161,24 @@ describe("the functions", () => {
   it("have the memory that is asked for, except the sweeper", () => {
     const { template } = deploy({ service: { memorySize: 1769 } });
     const sizes = FUNCTIONS.map((name) => resource(template, `Realtime${name}`).Properties.MemorySize);
-    expect(sizes).toEqual([1769, 1769, 1769, 1769, 256]);
+    expect(sizes).toEqual([1769, 1769, 1769, 1769, 256, 1769]);
   });
 
   const table = { SIGNALR_TABLE: "<RealtimeTable>" };
   const callback = {
     SIGNALR_CALLBACK_URL: "https://<RealtimeSocketsApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/prod",
   };
+  const worker = { SIGNALR_WORKER: "<RealtimeWork>" };
   const secret = {
     SIGNALR_TOKEN_SECRET: "{{resolve:secretsmanager:<RealtimeTokenSecret>:SecretString:::}}",
   };
   it.each([
     ["Connect", { ...table, ...callback, ...secret }],
-    ["Message", { ...table, ...callback }],
+    ["Message", { ...table, ...callback, ...worker }],
     ["Disconnect", { ...table, ...callback }],
     ["Negotiate", { ...table, ...secret }],
-    ["Sweep", { ...table, ...callback }],
+    ["Sweep", { ...table, ...callback, ...worker }],
+    ["Work", { ...table, ...callback }],
   ])("%s is told what it needs and nothing else", (name, expected) => {
     const variables = Object.entries(resource(template, `Realtime${name}`).Properties.Environment.Variables);
     expect(Object.fromEntries(variables.map(([key, value]) => [key, read(value)]))).toEqual({
@@ -224,7 +227,7 @@ describe("the logs", () => {
     "RealtimeHttpAccessLogs",
   ];
 
-  it("are seven groups, each kept for a month", () => {
+  it("are eight groups, each kept for a month", () => {
     const retention = Object.entries(resources(template, "AWS::Logs::LogGroup")).map(([name, { Properties }]) => [
       name,
       Properties.RetentionInDays,
@@ -287,7 +290,7 @@ it("stands beside another service in one stack", () => {
   for (const id of ["Chat", "Game"]) new SignalRService(stack, id, { entry: writeServiceFile() });
   const both = Template.fromStack(stack);
   both.resourceCountIs("AWS::DynamoDB::GlobalTable", 2);
-  both.resourceCountIs("AWS::Lambda::Function", 10);
+  both.resourceCountIs("AWS::Lambda::Function", 12);
   both.resourceCountIs("AWS::SecretsManager::Secret", 2);
 });
 
