@@ -9,6 +9,7 @@ import type { HubEntry } from "./define-service.ts";
 import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { HubException } from "./hub-exception.ts";
 import type { Log } from "./ports.ts";
+import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
 
@@ -115,7 +116,9 @@ function findMethod(hub: HubEntry, target: string): Method | undefined {
   let methods = methodsOfHubs.get(hub);
   if (methods === undefined) {
     methods = new Map(
-      Object.entries(hub.definition.methods).map(([name, method]) => [name.toLowerCase(), toMethod(name, method)]),
+      Object.entries(hub.definition.methods)
+        .map(([key, method]) => toMethod(publishedName(key, method), method))
+        .map((method) => [method.name.toLowerCase(), method]),
     );
     methodsOfHubs.set(hub, methods);
   }

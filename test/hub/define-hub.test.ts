@@ -53,13 +53,32 @@ describe("defineHub", () => {
   it("refuses what a method does not know, such as `authorize`, which is not there yet", () => {
     const method = { args: [], authorize: true, handler() {} };
     expect(() => defineAnything({ methods: { secret: method } })).toThrow(
-      "Hub method 'secret' does not know 'authorize'. It takes args, handler.",
+      "Hub method 'secret' does not know 'authorize'. It takes name, args, handler.",
     );
   });
 
   it("refuses methods that differ in case only", () => {
     expect(() => defineAnything({ methods: { send() {}, Send() {} } })).toThrow(
       new TypeError("Duplicate definitions of 'send' and 'Send'. Hub methods are found in any case; rename one."),
+    );
+  });
+
+  it("refuses a name that another method has, as its key or its own", () => {
+    const named = (name: string) => ({ name, args: [], handler() {} });
+    expect(() => defineAnything({ methods: { send() {}, other: named("SEND") } })).toThrow(
+      new TypeError("Duplicate definitions of 'send' and 'SEND'. Hub methods are found in any case; rename one."),
+    );
+    expect(() => defineAnything({ methods: { one: named("__proto__"), two: named("__PROTO__") } })).toThrow(
+      "Duplicate definitions of '__proto__' and '__PROTO__'.",
+    );
+    expect(() => defineAnything({ methods: { one: named("two"), two: named("one") } })).not.toThrow();
+    const unnamed = { name: undefined, args: [], handler() {} };
+    expect(() => defineAnything({ methods: { one: unnamed, two: unnamed } })).not.toThrow();
+  });
+
+  it.each([[""], [7], [null], [{}]])("refuses %j as a method's name", (name) => {
+    expect(() => defineAnything({ methods: { wrong: { name, args: [], handler() {} } } })).toThrow(
+      new TypeError("The `name` of hub method 'wrong' must be a string that is not empty."),
     );
   });
 
