@@ -6,6 +6,7 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { HUB_PARAMETER } from "../lambdas/apigateway/index.ts";
 import type { FunctionName } from "./bundling.ts";
+import { warnOfDetailedErrors } from "./detailed-errors.ts";
 import { allow, createFunction, REQUEST_TIMEOUT, SWEEP_TIMEOUT } from "./functions.ts";
 import { Http } from "./http.ts";
 import type { LogOptions } from "./logs.ts";
@@ -83,6 +84,7 @@ export class SignalRService extends Construct {
     const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
     const logs: LogOptions = { retention: props.logRetention ?? RetentionDays.ONE_MONTH, removalPolicy };
     const servicePath = resolveServiceFile(props.entry);
+    warnOfDetailedErrors(this, servicePath);
 
     const table = createTable(this, removalPolicy);
     const sockets = new Sockets(this, "Sockets", { logs, cloudWatchRole: props.cloudWatchRole ?? true });

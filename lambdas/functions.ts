@@ -74,6 +74,15 @@ export function checkService(service: unknown): Service {
   throw new ConfigurationError("The service file must have `export default defineService({ hubs: { … } })`.");
 }
 
+/** What clients read then, outsiders read. */
+function warnOfDetails({ hubs }: Service, log: Log): void {
+  const detailed = [...hubs.values()].filter(({ options }) => options.enableDetailedErrors === true);
+  if (detailed.length === 0) return;
+  log.warn('Clients read the messages of all errors: `enableDetailedErrors` is true. Make it "local".', {
+    hubs: detailed.map(({ path }) => path),
+  });
+}
+
 type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
 
 function admissionPorts(given: Service): CommonPorts {
@@ -88,6 +97,7 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
   const log: Log = jsonLog();
   // These are the functions that run hub methods.
   logUnhandledRejections(log);
+  warnOfDetails(service, log);
   return {
     service,
     log,

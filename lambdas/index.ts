@@ -21,6 +21,7 @@ export {
   type HubEvents,
   HubException,
   type HubGroups,
+  type HubOptions,
   type JsonValue,
   type JwtBearer,
   type JwtBearerOptions,

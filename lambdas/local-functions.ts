@@ -7,7 +7,7 @@ import { connectionTokens } from "./auth/index.ts";
 import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
 import { authenticatorOf, checkService } from "./functions.ts";
 import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
-import type { Clock, Log, Service, Store } from "./hub/index.ts";
+import { asLocal, type Clock, type Log, type Service, type Store } from "./hub/index.ts";
 import type { IsolatedFunctionData } from "./isolated-function.ts";
 import {
   type Functions,
@@ -52,7 +52,7 @@ export interface LocalFunctions {
 export function handlersOf(service: Service, means: Omit<LocalMeans, "database">, store: Store) {
   const { clock, log, tokenSecret } = means;
   const all = {
-    service,
+    service: asLocal(service),
     authenticate: authenticatorOf(service, clock, log),
     store,
     transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),

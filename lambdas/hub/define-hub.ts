@@ -3,6 +3,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientInterface } from "./client-proxy.ts";
 import type { HubCaller } from "./hub-caller.ts";
+import { checkHubOptions, HUB_OPTION_NAMES, type HubOptions } from "./hub-options.ts";
 import { publishedName } from "./published-name.ts";
 import type { EndReason } from "./store.ts";
 
@@ -59,7 +60,7 @@ export class DisconnectError extends Error {
   }
 }
 
-export interface HubEvents<Client> {
+export interface HubEvents<Client> extends HubOptions {
   /** Demands a signed-in user, or one with a role, for everything on this hub: 401 and 403 otherwise. */
   authorize?: Authorize;
   /** Runs after the handshake and before the connection's first message. Throwing closes the connection. */
@@ -104,7 +105,15 @@ export function defineHub<Client extends ClientInterface<Client>>(): <Args, Meth
   } & HubEvents<Client>,
 ) => HubDefinition<Client, Methods> {
   return (definition) => {
-    checkKeys("defineHub", definition, ["methods", "authorize", "onConnected", "onReconnected", "onDisconnected"]);
+    checkKeys("defineHub", definition, [
+      "methods",
+      "authorize",
+      "onConnected",
+      "onReconnected",
+      "onDisconnected",
+      ...HUB_OPTION_NAMES,
+    ]);
+    checkHubOptions(definition);
     checkAuthorize(definition.authorize);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;

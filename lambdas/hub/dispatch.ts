@@ -8,6 +8,7 @@ import { byteLength, type Channel } from "./channel.ts";
 import type { HubEntry } from "./define-service.ts";
 import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { HubException } from "./hub-exception.ts";
+import { detailOf } from "./hub-options.ts";
 import type { Log } from "./ports.ts";
 import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
@@ -103,10 +104,10 @@ function logFailure(log: Log, method: string, error: unknown): void {
 }
 
 /** Errors that the author means clients to read are always told, others only in detail mode. */
-export function withDetail({ service }: Pick<CallerPorts, "service">, text: string, error: unknown): string {
+export function withDetail({ options }: HubEntry, text: string, error: unknown): string {
   if (HubException.is(error)) return `${text} HubException: ${error.message}`;
-  if (!service.enableDetailedErrors) return text;
-  return error instanceof Error ? `${text} ${error.name}: ${error.message}` : `${text} Error: ${String(error)}`;
+  const detail = error instanceof Error ? `${error.name}: ${error.message}` : `Error: ${String(error)}`;
+  return text + detailOf(options, detail);
 }
 
 const methodsOfHubs = new WeakMap<HubEntry, ReadonlyMap<string, Method>>();
@@ -191,13 +192,13 @@ function complete(ports: CallerPorts, { channel }: DispatchContext, { id }: Invo
 
 function fail(
   ports: CallerPorts,
-  { channel }: DispatchContext,
+  { channel, hub }: DispatchContext,
   { id }: Pick<Invocation, "id">,
   text: string,
   cause?: unknown,
 ): void {
   if (id === undefined) return;
-  const error = cause === undefined ? text : withDetail(ports, text, cause);
+  const error = cause === undefined ? text : withDetail(hub, text, cause);
   // An error that is too long to be told is told without its detail: the caller waits for an answer.
   const fits = byteLength(error) < MAXIMUM_SEND_MESSAGE_SIZE / 2;
   void channel.answer(ports.dialect.encode({ kind: "completion", id, error: fits ? error : text }));

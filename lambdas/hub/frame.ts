@@ -4,6 +4,7 @@ import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/inde
 import type { CallerPorts } from "./caller.ts";
 import { type DispatchContext, dispatch, failInvocation, type Invocation } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
+import { brokenProtocol } from "./message-size.ts";
 import type { EndReason } from "./store.ts";
 
 /** `ended` when the connection is over, by this frame. */
@@ -75,11 +76,9 @@ function endAborted(ports: CallerPorts, context: DispatchContext): Promise<"ende
   return end(ports, context, { stopCalled: false, code: "aborted" });
 }
 
-function endBrokenProtocol(ports: CallerPorts, context: DispatchContext, { message }: ProtocolError): Promise<"ended"> {
-  const detail = ports.service.enableDetailedErrors ? ` InvalidDataException: ${message}` : "";
-  const error = `Connection closed with an error.${detail}`;
-  const goodbye = { message: { kind: "close", error, allowReconnect: true } } as const;
-  return end(ports, context, { stopCalled: false, code: "protocol_error", message }, goodbye);
+function endBrokenProtocol(ports: CallerPorts, context: DispatchContext, error: ProtocolError): Promise<"ended"> {
+  const reason = { stopCalled: false, code: "protocol_error", message: error.message } as const;
+  return end(ports, context, reason, { message: brokenProtocol(context.hub.options, error) });
 }
 
 /** What was written before goes out first. */

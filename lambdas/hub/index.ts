@@ -32,6 +32,7 @@ export type {
   JsonValue,
 } from "./hub-caller.ts";
 export { HubException } from "./hub-exception.ts";
+export { asLocal, type HubOptions } from "./hub-options.ts";
 export type * from "./ports.ts";
 export * from "./server.ts";
 export * from "./store.ts";

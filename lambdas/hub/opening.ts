@@ -4,6 +4,7 @@
 import type { CallerPorts } from "./caller.ts";
 import { type DispatchContext, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
+import { detailOf } from "./hub-options.ts";
 import { runConnected } from "./lifecycle-events.ts";
 import { BUFFERED, type EndReason, type Turn } from "./store.ts";
 import { drain } from "./turn.ts";
@@ -16,7 +17,7 @@ export async function openConnection(
   startedAt: number,
   text: string,
 ): Promise<string> {
-  const { store, dialect, service } = ports;
+  const { store, dialect } = ports;
   const { transportId, connectionId, stateful } = context.state;
   const end = (reason: EndReason, goodbye?: Goodbye): Promise<boolean> =>
     endConnection(ports, {
@@ -30,7 +31,7 @@ export async function openConnection(
   const handshake = dialect.parseHandshake(text);
   const problem = handshake.error ?? (stateful && !handshake.counts ? TOO_OLD : undefined);
   if (problem !== undefined) {
-    const detail = service.enableDetailedErrors && handshake.detail !== undefined ? ` ${handshake.detail}` : "";
+    const detail = handshake.detail === undefined ? "" : detailOf(context.hub.options, handshake.detail);
     await end(refused(problem), { text: dialect.handshakeReply(problem + detail) });
     return "";
   }
@@ -43,7 +44,7 @@ export async function openConnection(
 
   const failure = await runConnected(ports, context);
   if (failure !== undefined) {
-    const error = withDetail(ports, "Connection closed with an error.", failure.error);
+    const error = withDetail(context.hub, "Connection closed with an error.", failure.error);
     await context.channel.flushed();
     await end({ stopCalled: false, code: "connect_failed" }, { message: { kind: "close", error } });
     return "";

@@ -4,6 +4,8 @@ import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
+import { largestMessage } from "./hub-options.ts";
+import { closeTooLarge } from "./message-size.ts";
 import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";
@@ -24,7 +26,7 @@ export interface Frame {
 /** Handles one frame. Never throws for what a client sends; a frame of a connection that is gone closes its transport. */
 export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   const startedAt = ports.clock.now();
-  const { messages, error } = ports.dialect.parse(frame.text);
+  const { messages, error } = ports.dialect.parse(frame.text, largestMessage(ports.service));
   const passes = error === undefined && messages.every(passesTurn);
   const sequences = messages.filter(({ kind }) => kind === "sequence");
   // What comes with it in one frame has to wait for it.
@@ -97,7 +99,11 @@ async function receiveForTurn(
     return { state, rest };
   }
   if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
-  const outcome = await runFrame(ports, context, without(ports.dialect.parse(frame.text), repeated));
+  const outcome = await runFrame(
+    ports,
+    context,
+    without(ports.dialect.parse(frame.text, context.hub.options.maximumReceiveMessageSize), repeated),
+  );
   const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
   await Promise.all([release, context.channel.flushed()]);
   return { state };
@@ -143,6 +149,7 @@ async function receivePassing(
     });
     return undefined;
   }
+  if (sequenceId === undefined && (await closeTooLarge(ports, state, frame.text))) return undefined;
   if (!pings) await pingIfDue(ports, state, now);
   await noteAcknowledged(ports, state, messages);
   if (isCheckDue(ports, state, now)) await checkFlusher(ports, state.connectionId);

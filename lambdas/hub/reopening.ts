@@ -4,6 +4,7 @@
 
 import type { CallerPorts } from "./caller.ts";
 import { endConnection } from "./ending.ts";
+import { detailOf, optionsOf } from "./hub-options.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
 import { type OpenedOutbox, openOutbox } from "./outbox.ts";
@@ -127,8 +128,8 @@ async function runNow(ports: CallerPorts, state: TransportState, turn: Turn, sta
 const TOO_FAR = "Sequence ID greater than amount of messages we've received.";
 
 /** Neither a Sequence that can be, nor a handshake. */
-async function refuse(ports: CallerPorts, { transportId }: TransportState, text: string): Promise<void> {
-  const detail = ports.service.enableDetailedErrors ? ` InvalidOperationException: ${text}` : "";
+async function refuse(ports: CallerPorts, { transportId, hub }: TransportState, text: string): Promise<void> {
+  const detail = detailOf(optionsOf(ports.service, hub), `InvalidOperationException: ${text}`);
   await endConnection(ports, {
     transportId,
     from: { phase: "open" },

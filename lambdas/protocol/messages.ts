@@ -63,7 +63,8 @@ export interface Handshake {
 export interface Dialect {
   parseHandshake(text: string): Handshake;
   handshakeReply(error?: string): string;
-  parse(text: string): ParsedFrame;
+  /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with what ends it. @default no limit */
+  parse(text: string, maximumMessageSize?: number): ParsedFrame;
   /** @throws TypeError when an argument or result cannot be serialised. */
   encode(message: ServerMessage): string;
 }

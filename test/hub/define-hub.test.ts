@@ -46,6 +46,8 @@ describe("defineHub", () => {
     [{ authorize: { roles: "Admin" } }, "`authorize` of a hub must be true or { roles"],
     [{ authorize: false }, "`authorize` of a hub must be true or { roles"],
     [{ authorize: {} }, "`authorize` of a hub must be true or { roles"],
+    [{ enableDetailedErrors: "yes" }, '`enableDetailedErrors` must be true, false or "local".'],
+    [{ maximumReceiveMessageSize: 65_536 }, "`maximumReceiveMessageSize` is 65536; it is a number of bytes"],
   ])("refuses %j, which would leave a hub open or silent", (part, message) => {
     expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);
   });

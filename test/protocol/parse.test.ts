@@ -49,6 +49,18 @@ describe("a message", () => {
     expect(core.parse(frame(record)).messages).toStrictEqual([message]);
   });
 
+  it("refuses a message larger than it may be, in bytes and with its end, and keeps what came before", () => {
+    const ping = '{"type":6}';
+    const text = frame(ping, '{"type":6,"x":"€"}', ping);
+    expect(core.parse(text, 21).error).toBeUndefined();
+    const { messages, error } = core.parse(text, 20);
+    expect(messages).toEqual([{ kind: "ping" }]);
+    expect(error?.message).toBe(
+      "The maximum message size of 20B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.",
+    );
+    expect(core.parse("x".repeat(21), 20).error?.message).toBe(error?.message);
+  });
+
   it("may have properties nobody knows", () => {
     expect(core.parse(frame('{"type":6,"extra":{"deep":[1]},"Type":"x"}')).messages).toEqual([{ kind: "ping" }]);
   });
