@@ -49,6 +49,13 @@ export interface SignalRServiceProps {
    * @default true
    */
   readonly cloudWatchRole?: boolean;
+  /**
+   * Whether the functions count connections, messages, invocations and errors as CloudWatch metrics in the namespace
+   * `SignalR`. CloudWatch charges for every metric of every hub by the month, and for the lines of the log that carry them.
+   *
+   * @default false
+   */
+  readonly metrics?: boolean;
 }
 
 /** The functions of a service, for alarms, tags and permissions of one's own. */
@@ -95,6 +102,7 @@ export class SignalRService extends Construct {
       tableName: table.tableName,
       callbackUrl: sockets.stage.callbackUrl,
       tokenSecret: tokenSecretReference(createTokenSecret(this)),
+      ...(props.metrics === true && { metrics: this.node.path }),
     });
     grant(functions, table, sockets);
     sockets.route(functions);
@@ -126,6 +134,8 @@ interface FunctionsOptions {
   readonly tableName: string;
   readonly callbackUrl: string;
   readonly tokenSecret: string;
+  /** What metrics call the service; without it there are none. */
+  readonly metrics?: string;
 }
 
 /** The five functions. The names of the environment are the contract with lambdas/. */
@@ -135,6 +145,8 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
   const table = { SIGNALR_TABLE: options.tableName };
   const callback = { SIGNALR_CALLBACK_URL: options.callbackUrl };
   const secret = { SIGNALR_TOKEN_SECRET: options.tokenSecret };
+  const metrics = options.metrics === undefined ? {} : { SIGNALR_METRICS: options.metrics };
+  const hub = { ...table, ...callback, ...metrics };
   return {
     connect: createFunction(scope, {
       ...request,
@@ -146,13 +158,13 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "message",
       description: "SignalR: runs the hub's methods",
-      environment: { ...table, ...callback },
+      environment: hub,
     }),
     disconnect: createFunction(scope, {
       ...request,
       name: "disconnect",
       description: "SignalR: notices a closed socket",
-      environment: { ...table, ...callback },
+      environment: hub,
     }),
     negotiate: createFunction(scope, {
       ...request,
@@ -166,7 +178,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       description: "SignalR: ends connections that have fallen silent",
       memorySize: SWEEP_MEMORY,
       timeout: SWEEP_TIMEOUT,
-      environment: { ...table, ...callback },
+      environment: hub,
     }),
   };
 }

@@ -3,6 +3,7 @@
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
+import { emfMetrics } from "./emf-metrics.ts";
 import { connectHandler, disconnectHandler, messageHandler, negotiateHandler, sweepHandler } from "./handlers.ts";
 import {
   type AdmissionPorts,
@@ -34,12 +35,12 @@ export function connectFunction(service: Service, environment: Environment) {
   return connectHandler({ ...ports, ...socketPorts(environment, ports.log) });
 }
 
-/** `$default`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** `$default`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`, and `SIGNALR_METRICS` if it is there. */
 export function messageFunction(service: Service, environment: Environment) {
   return messageHandler(serverPorts(service, environment));
 }
 
-/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`, and `SIGNALR_METRICS` if it is there. */
 export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(serverPorts(service, environment));
 }
@@ -58,7 +59,7 @@ export function negotiateFunction(service: Service, environment: Environment) {
   return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
 }
 
-/** The schedule. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** The schedule. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`, and `SIGNALR_METRICS` if it is there. */
 export function sweepFunction(service: Service, environment: Environment) {
   return sweepHandler(serverPorts(service, environment));
 }
@@ -103,9 +104,15 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
     log,
     clock: systemClock,
     random: systemRandom,
+    ...metricsPorts(environment),
     ...tablePorts(environment),
     ...socketPorts(environment, log),
   };
+}
+
+/** Metrics cost, so without the variable there are none. */
+function metricsPorts({ SIGNALR_METRICS: service }: Environment): Pick<ServerPorts, "metrics"> {
+  return service === undefined || service === "" ? {} : { metrics: emfMetrics(service, systemClock) };
 }
 
 function tablePorts(environment: Environment) {

@@ -32,5 +32,6 @@ export {
   type Service,
   type ServiceOptions,
   type ShortMethod,
+  type TraceContext,
   type User,
 } from "./hub/index.ts";

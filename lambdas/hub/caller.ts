@@ -10,6 +10,8 @@ import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import { checkName } from "./names.ts";
 import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
+import { traceFields } from "./telemetry.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 export type CallerPorts = DeliveryPorts;
 
@@ -20,6 +22,7 @@ export interface CallerContext {
   /** Undefined once the connection has ended: then it is left out of whatever it sends. */
   readonly channel: Channel | undefined;
   readonly redelivered: boolean;
+  readonly traceContext?: TraceContext | undefined;
 }
 
 export interface Caller {
@@ -42,7 +45,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   const { connectionId, transportId } = context.state;
   // Whoever sends to a group that it joins has to count.
   const self = { connectionId, transportId: context.state.stateful ? BUFFERED : transportId };
-  const log = ports.log.with({ hub: hub.path, connectionId });
+  const log = ports.log.with({ hub: hub.path, connectionId, ...traceFields(context.traceContext) });
   const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();
   const items = openItems(session.items);
@@ -89,6 +92,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       groups: createGroups(ports, hub.path, self, track),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
+      traceContext: context.traceContext,
       redelivered: context.redelivered,
     },
     get abortRequested() {

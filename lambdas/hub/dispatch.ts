@@ -13,6 +13,7 @@ import type { Log } from "./ports.ts";
 import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
+import { outcomeOf, startInvocation } from "./telemetry.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
 
@@ -37,18 +38,28 @@ interface Method {
 export async function dispatch(ports: CallerPorts, context: DispatchContext, invocation: Invocation): Promise<boolean> {
   const method = findMethod(context.hub, invocation.target);
   const name = method?.name ?? invocation.target;
+  const telemetry = startInvocation(ports, context, { ...invocation, method: method?.name });
   const unbound = `Failed to invoke '${name}' due to an error on the server.`;
   if (method === undefined) {
     fail(ports, context, invocation, unbound, new HubException("Method does not exist."));
+    telemetry.end("refused");
     return false;
   }
   const limit = context.stopAt - ports.clock.now();
   if (limit <= 0) {
     fail(ports, context, invocation, failed(name), new TimeLimitError("The function had no time left for the method."));
+    telemetry.end("timed out");
     return false;
   }
   const { hub, session, state, channel } = context;
-  const caller = createCaller(ports, { hub, session, state, channel, redelivered: false });
+  const caller = createCaller(ports, {
+    hub,
+    session,
+    state,
+    channel,
+    redelivered: false,
+    traceContext: telemetry.trace,
+  });
   const progress = { bound: false };
   const over = new AbortController();
   void pingWhile(ports, channel, over.signal);
@@ -64,6 +75,7 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
   context.session = { ...session, items: caller.items() };
   if ("result" in run && run.result instanceof Refusal) {
     fail(ports, context, invocation, run.result.text);
+    telemetry.end("refused");
     return false;
   }
   const outcome = "error" in run ? run : complete(ports, context, invocation, run.result);
@@ -71,6 +83,7 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
     logFailure(caller.hub.log, name, outcome.error);
     fail(ports, context, invocation, progress.bound ? failed(name) : unbound, outcome.error);
   }
+  telemetry.end("error" in outcome ? outcomeOf(outcome.error, isExpected(outcome.error)) : "completed");
   return caller.abortRequested;
 }
 
@@ -90,16 +103,21 @@ export function failInvocation(
   invocation: Pick<Invocation, "id" | "target">,
 ): void {
   fail(ports, context, invocation, failed(invocation.target));
+  const method = findMethod(context.hub, invocation.target)?.name;
+  startInvocation(ports, context, { ...invocation, method }).end("failed");
 }
 
 function failed(name: string): string {
   return `An unexpected error occurred invoking '${name}' on the server.`;
 }
 
+/** What the client did wrong, or is meant to read, is no failure of the service. */
+function isExpected(error: unknown): error is Error {
+  return HubException.is(error) || error instanceof InvalidDataException;
+}
+
 function logFailure(log: Log, method: string, error: unknown): void {
-  // What the client did wrong, or is meant to read, is no failure of the service.
-  const expected = HubException.is(error) || error instanceof InvalidDataException;
-  if (expected) log.info("A hub method refused.", { method, error: error.message });
+  if (isExpected(error)) log.info("A hub method refused.", { method, error: error.message });
   else log.error("A hub method failed.", { method, error });
 }
 

@@ -36,3 +36,4 @@ export { asLocal, type HubOptions } from "./hub-options.ts";
 export type * from "./ports.ts";
 export * from "./server.ts";
 export * from "./store.ts";
+export type { TraceContext } from "./trace-context.ts";

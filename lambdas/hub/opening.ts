@@ -7,6 +7,7 @@ import { endConnection, type Goodbye } from "./ending.ts";
 import { detailOf } from "./hub-options.ts";
 import { runConnected } from "./lifecycle-events.ts";
 import { BUFFERED, type EndReason, type Turn } from "./store.ts";
+import { noteConnected } from "./telemetry.ts";
 import { drain } from "./turn.ts";
 
 /** Returns what followed the handshake in its frame, when the connection is open. */
@@ -49,6 +50,7 @@ export async function openConnection(
     await end({ stopCalled: false, code: "connect_failed" }, { message: { kind: "close", error } });
     return "";
   }
+  noteConnected(ports, context.state);
   if (await store.release(transportId, turn.holder, 0, true)) return handshake.rest;
   if (!(await store.open(transportId, turn.holder))) {
     // Somebody wants it to end, or it has ended; the mark says why.

@@ -12,6 +12,7 @@ import { checkFlusher } from "./outbox.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
 import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
+import { noteMessages } from "./telemetry.ts";
 import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 export interface Frame {
@@ -35,6 +36,10 @@ export async function receive(ports: CallerPorts, frame: Frame): Promise<void> {
   const outcome = passes
     ? await receivePassing(ports, frame, messages, startedAt)
     : await receiveForTurn(ports, frame, messages, error !== undefined, startedAt);
+  if (outcome !== undefined) {
+    const count = messages.filter(isCounted).length;
+    noteMessages(ports, outcome.state.hub, "signalr.server.messages.received", count);
+  }
   if (outcome?.rest) await receive(ports, { ...frame, text: outcome.rest });
   if (outcome !== undefined && isPressing(outcome.state, frame)) await acknowledgeSettled(ports, frame);
 }

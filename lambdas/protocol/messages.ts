@@ -9,6 +9,8 @@ export type ClientMessage =
       readonly target: string;
       readonly args: readonly unknown[];
       readonly streamIds: readonly string[];
+      /** Absent without any. */
+      readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly kind: "streamItem"; readonly id: string; readonly item: unknown }
   | { readonly kind: "completion"; readonly id: string; readonly result?: unknown; readonly error?: string }

@@ -107,7 +107,14 @@ function parseInvocation(fields: Fields): ClientMessage {
   const target = required(fields, "target") as string;
   const args = required(fields, "arguments") as readonly unknown[];
   // An empty id counts as none.
-  return { kind: "invocation", id: (fields.invocationId as string) || undefined, target, args, ...streamIds(fields) };
+  return {
+    kind: "invocation",
+    id: (fields.invocationId as string) || undefined,
+    target,
+    args,
+    ...streamIds(fields),
+    ...headers(fields),
+  };
 }
 
 function parseStreamInvocation(fields: Fields): ClientMessage {
@@ -115,11 +122,15 @@ function parseStreamInvocation(fields: Fields): ClientMessage {
   const id = parseId(fields);
   const args = required(fields, "arguments") as readonly unknown[];
   const target = required(fields, "target") as string;
-  return { kind: "streamInvocation", id, target, args, ...streamIds(fields) };
+  return { kind: "streamInvocation", id, target, args, ...streamIds(fields), ...headers(fields) };
 }
 
 function streamIds(fields: Fields): { readonly streamIds: readonly string[] } {
   return { streamIds: (fields.streamIds ?? []) as readonly string[] };
+}
+
+function headers(fields: Fields): { readonly headers?: Readonly<Record<string, string>> } {
+  return fields.headers === undefined ? {} : { headers: fields.headers as Readonly<Record<string, string>> };
 }
 
 function parseCompletion(fields: Fields): ClientMessage {
