@@ -6,6 +6,7 @@ import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import { HUB_PARAMETER } from "../lambdas/apigateway/index.ts";
 import type { FunctionName } from "./bundling.ts";
+import { warnOfDetailedErrors } from "./detailed-errors.ts";
 import { allow, createFunction, REQUEST_TIMEOUT, SWEEP_TIMEOUT, WORK_TIMEOUT } from "./functions.ts";
 import { Http } from "./http.ts";
 import type { LogOptions } from "./logs.ts";
@@ -48,6 +49,13 @@ export interface SignalRServiceProps {
    * @default true
    */
   readonly cloudWatchRole?: boolean;
+  /**
+   * Whether the functions count connections, messages, invocations and errors as CloudWatch metrics in the namespace
+   * `SignalR`. CloudWatch charges for every metric of every hub by the month, and for the lines of the log that carry them.
+   *
+   * @default false
+   */
+  readonly metrics?: boolean;
 }
 
 /** The functions of a service, for alarms, tags and permissions of one's own. */
@@ -83,6 +91,7 @@ export class SignalRService extends Construct {
     const removalPolicy = props.removalPolicy ?? RemovalPolicy.RETAIN;
     const logs: LogOptions = { retention: props.logRetention ?? RetentionDays.ONE_MONTH, removalPolicy };
     const servicePath = resolveServiceFile(props.entry);
+    warnOfDetailedErrors(this, servicePath);
 
     const table = createTable(this, removalPolicy);
     const sockets = new Sockets(this, "Sockets", { logs, cloudWatchRole: props.cloudWatchRole ?? true });
@@ -93,6 +102,7 @@ export class SignalRService extends Construct {
       tableName: table.tableName,
       callbackUrl: sockets.stage.callbackUrl,
       tokenSecret: tokenSecretReference(createTokenSecret(this)),
+      ...(props.metrics === true && { metrics: this.node.path }),
     });
     grant(functions, table, sockets);
     sockets.route(functions);
@@ -124,6 +134,8 @@ interface FunctionsOptions {
   readonly tableName: string;
   readonly callbackUrl: string;
   readonly tokenSecret: string;
+  /** What metrics call the service; without it there are none. */
+  readonly metrics?: string;
 }
 
 /** The six functions. The names of the environment are the contract with lambdas/. */
@@ -133,6 +145,8 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
   const table = { SIGNALR_TABLE: options.tableName };
   const callback = { SIGNALR_CALLBACK_URL: options.callbackUrl };
   const secret = { SIGNALR_TOKEN_SECRET: options.tokenSecret };
+  const metrics = options.metrics === undefined ? {} : { SIGNALR_METRICS: options.metrics };
+  const hub = { ...table, ...callback, ...metrics };
   const work = createFunction(scope, {
     ...request,
     name: "work",
@@ -140,7 +154,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
     timeout: WORK_TIMEOUT,
     // Once more: only then does the client of a worker that died learn of it.
     retryAttempts: 1,
-    environment: { ...table, ...callback },
+    environment: hub,
   });
   const worker = { SIGNALR_WORKER: work.functionName };
   return {
@@ -155,13 +169,13 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "message",
       description: "SignalR: runs the hub's methods",
-      environment: { ...table, ...callback, ...worker },
+      environment: { ...hub, ...worker },
     }),
     disconnect: createFunction(scope, {
       ...request,
       name: "disconnect",
       description: "SignalR: notices a closed socket",
-      environment: { ...table, ...callback },
+      environment: hub,
     }),
     negotiate: createFunction(scope, {
       ...request,
@@ -175,7 +189,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       description: "SignalR: ends connections that have fallen silent",
       memorySize: SWEEP_MEMORY,
       timeout: SWEEP_TIMEOUT,
-      environment: { ...table, ...callback, ...worker },
+      environment: { ...hub, ...worker },
     }),
   };
 }

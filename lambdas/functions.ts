@@ -3,6 +3,7 @@
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
+import { emfMetrics } from "./emf-metrics.ts";
 import {
   connectHandler,
   disconnectHandler,
@@ -42,12 +43,12 @@ export function connectFunction(service: Service, environment: Environment) {
   return connectHandler({ ...ports, ...socketPorts(environment, ports.log) });
 }
 
-/** `$default`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`. */
+/** `$default`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`, and `SIGNALR_METRICS` if it is there. */
 export function messageFunction(service: Service, environment: Environment) {
   return messageHandler(serverPorts(service, environment));
 }
 
-/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** `$disconnect`. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`, and `SIGNALR_METRICS` if it is there. */
 export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(callerPorts(service, environment));
 }
@@ -66,12 +67,12 @@ export function negotiateFunction(service: Service, environment: Environment) {
   return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
 }
 
-/** Streams and long invocations, invoked asynchronously. Reads `SIGNALR_TABLE` and `SIGNALR_CALLBACK_URL`. */
+/** Streams and long invocations, invoked asynchronously. Reads what `$disconnect` reads. */
 export function workFunction(service: Service, environment: Environment) {
   return workHandler(callerPorts(service, environment));
 }
 
-/** The schedule. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`. */
+/** The schedule. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`, and `SIGNALR_METRICS` if it is there. */
 export function sweepFunction(service: Service, environment: Environment) {
   return sweepHandler(serverPorts(service, environment));
 }
@@ -85,6 +86,15 @@ export function authenticatorOf({ auth }: Service, clock: Clock, log: Log): Auth
 export function checkService(service: unknown): Service {
   if (isService(service)) return service;
   throw new ConfigurationError("The service file must have `export default defineService({ hubs: { … } })`.");
+}
+
+/** What clients read then, outsiders read. */
+function warnOfDetails({ hubs }: Service, log: Log): void {
+  const detailed = [...hubs.values()].filter(({ options }) => options.enableDetailedErrors === true);
+  if (detailed.length === 0) return;
+  log.warn('Clients read the messages of all errors: `enableDetailedErrors` is true. Make it "local".', {
+    hubs: detailed.map(({ path }) => path),
+  });
 }
 
 type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
@@ -117,14 +127,21 @@ function callerPorts(given: Service, environment: Environment): Omit<ServerPorts
   const log: Log = jsonLog();
   // These are the functions that run hub methods.
   logUnhandledRejections(log);
+  warnOfDetails(service, log);
   return {
     service,
     log,
     clock: systemClock,
     random: systemRandom,
+    ...metricsPorts(environment),
     ...tablePorts(environment),
     ...socketPorts(environment, log),
   };
+}
+
+/** Metrics cost, so without the variable there are none. */
+function metricsPorts({ SIGNALR_METRICS: service }: Environment): Pick<ServerPorts, "metrics"> {
+  return service === undefined || service === "" ? {} : { metrics: emfMetrics(service, systemClock) };
 }
 
 function tablePorts(environment: Environment) {

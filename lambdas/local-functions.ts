@@ -15,7 +15,7 @@ import {
   sweepHandler,
   workHandler,
 } from "./handlers.ts";
-import type { Clock, Log, Service, Store } from "./hub/index.ts";
+import { asLocal, type Clock, type Log, type Service, type Store } from "./hub/index.ts";
 import type { IsolatedFunctionData } from "./isolated-function.ts";
 import { lambdaWorkers } from "./lambda-workers.ts";
 import {
@@ -64,7 +64,7 @@ export interface LocalFunctions {
 export function handlersOf(service: Service, means: Omit<LocalMeans, "database">, store: Store) {
   const { clock, log, tokenSecret } = means;
   const all = {
-    service,
+    service: asLocal(service),
     authenticate: authenticatorOf(service, clock, log),
     store,
     transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),

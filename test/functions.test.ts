@@ -1,5 +1,5 @@
 import { defineHub, defineService, type Service } from "signalr-lambda";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   connectFunction,
   disconnectFunction,
@@ -45,6 +45,22 @@ it.each([
   create(service, environment);
   expect(process.listeners("unhandledRejection")).toEqual([expect.any(Function)]);
   expect(process.listeners("unhandledRejection")).not.toContain(runtime);
+});
+
+it.each([
+  ["message", messageFunction],
+  ["disconnect", disconnectFunction],
+  ["sweep", sweepFunction],
+])("the %s function warns when it starts with hubs that tell their errors to everybody", (_name, create) => {
+  const write = vi.spyOn(console, "log").mockReturnValue();
+  onTestFinished(() => write.mockRestore());
+  const hub = (enableDetailedErrors: boolean | "local") => defineHub()({ methods: {}, enableDetailedErrors });
+  create(defineService({ hubs: { quiet: hub(false), local: hub("local") } }), environment);
+  expect(write).not.toHaveBeenCalled();
+  create(defineService({ hubs: { loud: hub(true), local: hub("local") } }), environment);
+  expect(write.mock.calls.map(([line]) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: "warn", hubs: ["loud"] }),
+  ]);
 });
 
 describe.each(functions)("the %s function", (_name, create, names) => {

@@ -11,6 +11,8 @@ import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import { checkName } from "./names.ts";
 import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
+import { traceFields } from "./telemetry.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 export type CallerPorts = DeliveryPorts;
 
@@ -23,6 +25,7 @@ export interface CallerContext {
   readonly redelivered: boolean;
   /** Hears when the author's code waits for a client. @throws where it must not. */
   readonly onAsk?: () => void;
+  readonly traceContext?: TraceContext | undefined;
 }
 
 export interface Caller {
@@ -47,7 +50,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   const { connectionId, transportId } = context.state;
   // Whoever sends to a group that it joins has to count.
   const self = { connectionId, transportId: context.state.stateful ? BUFFERED : transportId };
-  const log = ports.log.with({ hub: hub.path, connectionId });
+  const log = ports.log.with({ hub: hub.path, connectionId, ...traceFields(context.traceContext) });
   const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();
   const items = openItems(session.items);
@@ -94,6 +97,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       groups: createGroups(ports, hub.path, self, track),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
+      traceContext: context.traceContext,
       redelivered: context.redelivered,
     },
     get abortRequested() {

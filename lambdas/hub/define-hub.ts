@@ -3,6 +3,8 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientInterface } from "./client-proxy.ts";
 import type { HubCaller } from "./hub-caller.ts";
+import { checkHubOptions, HUB_OPTION_NAMES, type HubOptions } from "./hub-options.ts";
+import { publishedName } from "./published-name.ts";
 import type { EndReason } from "./store.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a position that must accept every function
@@ -17,8 +19,13 @@ type Parameters<Args> = Args extends readonly StandardSchemaV1[] ? Outputs<Args>
 /** Who may use a hub: anyone signed in, or those with one of the roles. */
 export type Authorize = true | { readonly roles: readonly string[] };
 
+/** A string; spelled so that TypeScript infers the very name. */
+type MethodName = "" | (string & {});
+
 /** A method whose arguments are checked at run time; types come from the schemas. */
 export interface CheckedMethod<Client, Args> {
+  /** The name that clients call it by, as `[HubMethodName]`: then its key is none. @default its key */
+  readonly name?: MethodName;
   /** One Standard Schema (zod, valibot, arktype, …) per argument. */
   readonly args: Args & Schemas;
   /** A generator is a streaming method: clients call it with `stream`, and what it yields are the items. */
@@ -58,7 +65,7 @@ export class DisconnectError extends Error {
   }
 }
 
-export interface HubEvents<Client> {
+export interface HubEvents<Client> extends HubOptions {
   /** Demands a signed-in user, or one with a role, for everything on this hub: 401 and 403 otherwise. */
   authorize?: Authorize;
   /** Runs after the handshake and before the connection's first message. Throwing closes the connection. */
@@ -83,9 +90,10 @@ export type AnyHubDefinition = HubDefinition<any, Readonly<Record<string, unknow
  * Defines a hub. The type argument says what the server may call on clients; the extra pair of parentheses lets
  * TypeScript infer everything else.
  *
- * Only own keys of `methods` can be called, in any case (`SendMessage` finds `sendMessage`).
+ * Only own keys of `methods` can be called, or the `name` of a method instead of its key, in any case (`SendMessage`
+ * finds `sendMessage`).
  *
- * @throws TypeError for two methods that differ in case only, or a method that is neither function nor `{ args, handler }`.
+ * @throws TypeError for two methods whose names differ in case only, or a method that is neither function nor `{ args, handler }`.
  * @example
  * const chat = defineHub<{ receiveMessage(user: string, text: string): void }>()({
  *   methods: {
@@ -102,7 +110,15 @@ export function defineHub<Client extends ClientInterface<Client>>(): <Args, Meth
   } & HubEvents<Client>,
 ) => HubDefinition<Client, Methods> {
   return (definition) => {
-    checkKeys("defineHub", definition, ["methods", "authorize", "onConnected", "onReconnected", "onDisconnected"]);
+    checkKeys("defineHub", definition, [
+      "methods",
+      "authorize",
+      "onConnected",
+      "onReconnected",
+      "onDisconnected",
+      ...HUB_OPTION_NAMES,
+    ]);
+    checkHubOptions(definition);
     checkAuthorize(definition.authorize);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;
@@ -127,7 +143,8 @@ function checkMethods(methods: Readonly<Record<string, unknown>>): void {
   if (typeof methods !== "object" || methods === null)
     throw new TypeError("defineHub needs `methods`: an object of hub methods.");
   const seen = new Map<string, string>();
-  for (const [name, method] of Object.entries(methods)) {
+  for (const [key, method] of Object.entries(methods)) {
+    const name = publishedName(key, method);
     const other = seen.get(name.toLowerCase());
     if (other !== undefined) {
       throw new TypeError(
@@ -145,7 +162,7 @@ function checkMethod(name: string, method: unknown): void {
     throw new TypeError(`Hub method '${name}' must be a function or { args, handler }.`);
   }
   if (typeof method === "object" && method !== null) {
-    checkKeys(`Hub method '${name}'`, method, ["args", "handler", "streams", "longRunning"]);
+    checkKeys(`Hub method '${name}'`, method, ["name", "args", "handler", "streams", "longRunning"]);
   }
   const args = typeof method === "function" ? [] : (method as { args?: unknown }).args;
   if (!Array.isArray(args) || args.some((schema) => !isSchema(schema))) {

@@ -1,6 +1,7 @@
 // How a service is written down: its hubs, who may come in, and how long silence lasts.
 
 import type { AnyHubDefinition } from "./define-hub.ts";
+import { type HubOptions, hubOptions } from "./hub-options.ts";
 import type { Authenticate } from "./ports.ts";
 
 /** Bearer tokens: verified with a shared secret, or with the keys a JWKS URL publishes. */
@@ -67,7 +68,8 @@ export interface LifetimeOptions {
   readonly disconnectTimeout?: number;
 }
 
-export interface ServiceOptions {
+/** What is said of hubs here goes for those that do not say otherwise. */
+export interface ServiceOptions extends HubOptions {
   /** By path: `chat` is served at `/chat`, `hubs/notifications` at `/hubs/notifications`. Paths match in any case. */
   readonly hubs: Readonly<Record<string, AnyHubDefinition>>;
   /** Says who sends a request: {@link jwtBearer}, or a function that returns claims, or null for nobody known. */
@@ -92,8 +94,6 @@ export interface ServiceOptions {
    * with an error. The reference blocks its client after 10 by default; a function cannot. @default 1000
    */
   readonly streamBufferCapacity?: number;
-  /** Whether clients read the messages of errors that are no HubException. Never in production. @default false */
-  readonly enableDetailedErrors?: boolean;
 }
 
 /** A service, checked and complete: what a service file exports as default. */
@@ -107,13 +107,14 @@ export interface Service {
   readonly lifetime: Required<LifetimeOptions>;
   readonly statefulReconnectBufferSize: number;
   readonly streamBufferCapacity: number;
-  readonly enableDetailedErrors: boolean;
 }
 
 export interface HubEntry {
   /** As written; also the name under which its state is kept. */
   readonly path: string;
   readonly definition: AnyHubDefinition;
+  /** Its own, else the service's. */
+  readonly options: Required<HubOptions>;
 }
 
 const URI = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
@@ -138,7 +139,7 @@ export function defineService(options: ServiceOptions): Service {
   }
   return {
     kind: "signalr-lambda.service",
-    hubs: checkHubs(options.hubs),
+    hubs: checkHubs(options.hubs, options),
     auth: checkAuth(options.auth),
     claimTypes: { ...DEFAULT_CLAIM_TYPES, ...options.claimTypes },
     allowedOrigins: checkOrigins(options.allowedOrigins),
@@ -146,7 +147,6 @@ export function defineService(options: ServiceOptions): Service {
     lifetime: checkLifetime(options.lifetime ?? {}),
     statefulReconnectBufferSize: checkBufferSize(options.statefulReconnectBufferSize ?? 100_000),
     streamBufferCapacity: checkCapacity(options.streamBufferCapacity ?? 1000),
-    enableDetailedErrors: options.enableDetailedErrors ?? false,
   };
 }
 
@@ -155,7 +155,7 @@ export function isService(value: unknown): value is Service {
   return typeof value === "object" && value !== null && (value as Partial<Service>).kind === "signalr-lambda.service";
 }
 
-function checkHubs(hubs: ServiceOptions["hubs"]): ReadonlyMap<string, HubEntry> {
+function checkHubs(hubs: ServiceOptions["hubs"], common: HubOptions): ReadonlyMap<string, HubEntry> {
   const entries = Object.entries(hubs ?? {});
   if (entries.length === 0) throw new TypeError("defineService needs `hubs`: at least one, by its path.");
   const byPath = new Map<string, HubEntry>();
@@ -169,7 +169,7 @@ function checkHubs(hubs: ServiceOptions["hubs"]): ReadonlyMap<string, HubEntry> 
     if (byPath.has(path.toLowerCase()))
       throw new TypeError(`Hub path '${path}' is there twice: paths match in any case.`);
     if (typeof definition?.methods !== "object") throw new TypeError(`Hub '${path}' must be made with defineHub.`);
-    byPath.set(path.toLowerCase(), { path, definition });
+    byPath.set(path.toLowerCase(), { path, definition, options: hubOptions(definition, common) });
   }
   return byPath;
 }

@@ -6,6 +6,7 @@ import { forEachLimit } from "./for-each-limit.ts";
 import { type OutboxPorts, sendQueued } from "./outbox.ts";
 import type { PostOutcome } from "./ports.ts";
 import { type Audience, BUFFERED, type Member } from "./store.ts";
+import { noteMessages, type TelemetryPorts } from "./telemetry.ts";
 
 /** Largest message to a client: what API Gateway takes in one post, and a record is never split. Bytes. */
 export const MAXIMUM_SEND_MESSAGE_SIZE = 128 * 1024;
@@ -17,7 +18,7 @@ export class MessageTooLargeError extends RangeError {
   readonly code = "message_too_large";
 }
 
-export type DeliveryPorts = OutboxPorts;
+export type DeliveryPorts = OutboxPorts & TelemetryPorts;
 
 export interface Delivery {
   /** To the caller, without asking where it is. To nobody when the connection has ended. */
@@ -54,25 +55,33 @@ export function createDelivery(
     }
   }
 
+  const noteSent = (count: number): void => noteMessages(ports, hub, "signalr.server.messages.sent", count);
+
   return {
     async toCaller(message) {
       const record = encodeChecked(ports.dialect, message);
       if (channel === undefined) return;
+      noteSent(1);
       const member = { connectionId: caller, transportId: channel.transportId };
       await settle(ports, member, { kind: "hub", hub }, record, await channel.send(record));
     },
     async toConnection(connectionId, message) {
       const record = encodeChecked(ports.dialect, message);
       const member = await ports.store.member(connectionId, hub);
-      if (member !== undefined) await deliver(member, { kind: "hub", hub }, record);
-      return member !== undefined;
+      if (member === undefined) return false;
+      noteSent(1);
+      await deliver(member, { kind: "hub", hub }, record);
+      return true;
     },
     async toAudience(audience, message, except) {
       const record = encodeChecked(ports.dialect, message);
+      let count = 0;
       for await (const page of ports.store.members(audience)) {
         const recipients = except === undefined ? page : page.filter((member) => !except.has(member.connectionId));
+        count += recipients.length;
         await forEachLimit(recipients, POSTS_AT_ONCE, (member) => deliver(member, audience, record));
       }
+      noteSent(count);
     },
   };
 }

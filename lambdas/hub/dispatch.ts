@@ -10,10 +10,13 @@ import type { HubEntry } from "./define-service.ts";
 import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { handOver } from "./hand-over.ts";
 import { HubException } from "./hub-exception.ts";
+import { detailOf } from "./hub-options.ts";
 import type { Log, Workers } from "./ports.ts";
+import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
 import { isSource, StreamError, sendItems } from "./stream-items.ts";
+import { type InvocationTelemetry, outcomeOf, startInvocation } from "./telemetry.ts";
 import { checkedUpload, isUpload } from "./upload.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
@@ -51,9 +54,11 @@ export async function dispatch(
   invocation: Invocation,
 ): Promise<boolean> {
   const method = findMethod(context.hub, invocation.target);
+  const telemetry = startInvocation(ports, context, { ...invocation, method: method?.name });
   if (method === undefined) {
     const text = `Failed to invoke '${invocation.target}' due to an error on the server.`;
     fail(ports, context, invocation, text, new HubException("Method does not exist."));
+    telemetry.end("refused");
     return false;
   }
   if (isWork(method, invocation)) {
@@ -62,6 +67,8 @@ export async function dispatch(
     if (failure === undefined) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
     else if ("text" in failure) fail(ports, context, invocation, failure.text);
     else fail(ports, context, invocation, failed(method.name), failure.error);
+    // The worker tells of the rest.
+    if (failure !== undefined) telemetry.end("refused");
     return false;
   }
   let isAsking = (): void => undefined;
@@ -70,7 +77,9 @@ export async function dispatch(
   });
   const over = new AbortController();
   void pingWhile(ports, context.channel, over.signal);
-  const running = execute(ports, context, invocation, method, { onAsk: isAsking }).finally(() => over.abort());
+  const running = execute(ports, context, invocation, method, { telemetry, onAsk: isAsking }).finally(() =>
+    over.abort(),
+  );
   const first = await Promise.race([running, asking]);
   if (first !== "asking") return first?.abortRequested ?? false;
   const behind = running.then(() => {
@@ -113,7 +122,14 @@ export async function dispatchWork(
   const method = findMethod(context.hub, invocation.target);
   // It was there when the invocation came: another deployment may not have it.
   if (method === undefined) return failInvocation(ports, context, invocation);
-  await execute(ports, context, invocation, method, { work });
+  const telemetry = startInvocation(ports, context, { ...invocation, method: method.name });
+  await execute(ports, context, invocation, method, { telemetry, work });
+}
+
+interface Execution {
+  readonly telemetry: InvocationTelemetry;
+  readonly work?: WorkRun;
+  readonly onAsk?: () => void;
 }
 
 async function execute(
@@ -121,17 +137,20 @@ async function execute(
   context: DispatchContext,
   invocation: Invocation,
   method: Method,
-  { work, onAsk }: { readonly work?: WorkRun; readonly onAsk?: () => void },
+  { telemetry, work, onAsk }: Execution,
 ): Promise<Caller | undefined> {
   const { name } = method;
   const unbound = `Failed to invoke '${name}' due to an error on the server.`;
   const limit = context.stopAt - ports.clock.now();
   if (limit <= 0) {
     fail(ports, context, invocation, failed(name), new TimeLimitError("The function had no time left for the method."));
+    telemetry.end("timed out");
     return undefined;
   }
   const { hub, session, state, channel } = context;
-  const caller = createCaller(ports, { hub, session, state, channel, redelivered: false, ...(onAsk && { onAsk }) });
+  const traceContext = telemetry.trace;
+  const asking = onAsk && { onAsk };
+  const caller = createCaller(ports, { hub, session, state, channel, redelivered: false, traceContext, ...asking });
   const progress = { bound: false };
   work?.onStart(caller);
   const run = await runLimited(ports.clock, limit, caller, async () => {
@@ -150,6 +169,7 @@ async function execute(
   if (context.session === session) context.session = { ...session, items: caller.items() };
   if ("result" in run && run.result instanceof Refusal) {
     fail(ports, context, invocation, run.result.text);
+    telemetry.end("refused");
     return undefined;
   }
   const outcome = "error" in run ? run : complete(ports, context, invocation, method, run.result);
@@ -158,6 +178,7 @@ async function execute(
     const text = method.streams && progress.bound ? BROKEN_STREAM : progress.bound ? failed(name) : unbound;
     failWith(ports, context, invocation, text, outcome.error);
   }
+  telemetry.end("error" in outcome ? outcomeOf(outcome.error, isExpected(outcome.error)) : "completed");
   return caller;
 }
 
@@ -178,7 +199,7 @@ function failWith(
   error: unknown,
 ): void {
   if (error instanceof Unstreamable) fail(ports, context, invocation, error.message);
-  else fail(ports, context, invocation, text, error instanceof StreamError ? error.cause : error);
+  else fail(ports, context, invocation, text, causeOf(error));
 }
 
 /** A stock client that waits for an answer pings only after it has heard something, and gives up on a silent server. */
@@ -197,25 +218,34 @@ export function failInvocation(
   invocation: Pick<Invocation, "id" | "target">,
 ): void {
   fail(ports, context, invocation, failed(invocation.target));
+  const method = findMethod(context.hub, invocation.target)?.name;
+  startInvocation(ports, context, { ...invocation, method }).end("failed");
 }
 
 function failed(name: string): string {
   return `An unexpected error occurred invoking '${name}' on the server.`;
 }
 
+/** What the client did wrong, or is meant to read, is no failure of the service. */
+function isExpected(error: unknown): error is Error {
+  return HubException.is(causeOf(error)) || error instanceof InvalidDataException;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof StreamError ? error.cause : error;
+}
+
 function logFailure(log: Log, method: string, thrown: unknown): void {
-  const error = thrown instanceof StreamError ? thrown.cause : thrown;
-  // What the client did wrong, or is meant to read, is no failure of the service.
-  const expected = HubException.is(error) || error instanceof InvalidDataException;
-  if (expected) log.info("A hub method refused.", { method, error: error.message });
+  const error = causeOf(thrown);
+  if (isExpected(error)) log.info("A hub method refused.", { method, error: error.message });
   else log.error("A hub method failed.", { method, error });
 }
 
 /** Errors that the author means clients to read are always told, others only in detail mode. */
-export function withDetail({ service }: Pick<CallerPorts, "service">, text: string, error: unknown): string {
+export function withDetail({ options }: HubEntry, text: string, error: unknown): string {
   if (HubException.is(error)) return `${text} HubException: ${error.message}`;
-  if (!service.enableDetailedErrors) return text;
-  return error instanceof Error ? `${text} ${error.name}: ${error.message}` : `${text} Error: ${String(error)}`;
+  const detail = error instanceof Error ? `${error.name}: ${error.message}` : `Error: ${String(error)}`;
+  return text + detailOf(options, detail);
 }
 
 const methodsOfHubs = new WeakMap<HubEntry, ReadonlyMap<string, Method>>();
@@ -225,7 +255,9 @@ function findMethod(hub: HubEntry, target: string): Method | undefined {
   let methods = methodsOfHubs.get(hub);
   if (methods === undefined) {
     methods = new Map(
-      Object.entries(hub.definition.methods).map(([name, method]) => [name.toLowerCase(), toMethod(name, method)]),
+      Object.entries(hub.definition.methods)
+        .map(([key, method]) => toMethod(publishedName(key, method), method))
+        .map((method) => [method.name.toLowerCase(), method]),
     );
     methodsOfHubs.set(hub, methods);
   }
@@ -332,13 +364,13 @@ function complete(
 
 function fail(
   ports: CallerPorts,
-  { channel }: DispatchContext,
+  { channel, hub }: DispatchContext,
   { id }: Pick<Invocation, "id">,
   text: string,
   cause?: unknown,
 ): void {
   if (id === undefined) return;
-  const error = cause === undefined ? text : withDetail(ports, text, cause);
+  const error = cause === undefined ? text : withDetail(hub, text, cause);
   // An error that is too long to be told is told without its detail: the caller waits for an answer.
   const fits = byteLength(error) < MAXIMUM_SEND_MESSAGE_SIZE / 2;
   void channel.answer(ports.dialect.encode({ kind: "completion", id, error: fits ? error : text }));

@@ -17,6 +17,7 @@ import {
   type Session,
   type TransportState,
 } from "./store.ts";
+import { noteEnded } from "./telemetry.ts";
 
 /**
  * Longer than a function may run, and than a goodbye and `onDisconnected` take together: whoever lets it lapse is dead,
@@ -65,6 +66,8 @@ export async function endConnection(ports: CallerPorts, request: EndRequest): Pr
     reason: noted(request.reason),
   });
   if (claimed === undefined) return false;
+  // Whoever died in it has told already.
+  if (request.from.phase !== "ended") noteEnded(ports, claimed, claimed.end ?? request.reason);
   if (request.goodbye !== undefined) await sayGoodbye(ports, request.transportId, toText(ports, request.goodbye));
   await finish(ports, claimed, ender, request);
   return true;

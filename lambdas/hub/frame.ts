@@ -3,6 +3,7 @@
 import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/index.ts";
 import { type DispatchContext, type DispatchPorts, dispatch, failInvocation, type Invocation } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
+import { brokenProtocol } from "./message-size.ts";
 import { passOn } from "./passing.ts";
 import type { EndReason } from "./store.ts";
 
@@ -77,15 +78,9 @@ function endAborted(ports: DispatchPorts, context: DispatchContext): Promise<"en
   return end(ports, context, { stopCalled: false, code: "aborted" });
 }
 
-function endBrokenProtocol(
-  ports: DispatchPorts,
-  context: DispatchContext,
-  { message }: ProtocolError,
-): Promise<"ended"> {
-  const detail = ports.service.enableDetailedErrors ? ` InvalidDataException: ${message}` : "";
-  const error = `Connection closed with an error.${detail}`;
-  const goodbye = { message: { kind: "close", error, allowReconnect: true } } as const;
-  return end(ports, context, { stopCalled: false, code: "protocol_error", message }, goodbye);
+function endBrokenProtocol(ports: DispatchPorts, context: DispatchContext, error: ProtocolError): Promise<"ended"> {
+  const reason = { stopCalled: false, code: "protocol_error", message: error.message } as const;
+  return end(ports, context, reason, { message: brokenProtocol(context.hub.options, error) });
 }
 
 /** What was written before goes out first. */

@@ -21,7 +21,7 @@ export async function handOver(
 ): Promise<HandOverFailure | undefined> {
   const { store, random, clock, workers, log } = ports;
   const { connectionId, handshakes } = state;
-  const { kind, id, target, args, streamIds } = invocation;
+  const { kind, id, target, args, streamIds, headers } = invocation;
   if (isTooLong(id ?? "") || streamIds.some(isTooLong)) {
     return { error: new HubException(`An invocation ID has at most ${NAME_BYTES} bytes.`) };
   }
@@ -43,7 +43,7 @@ export async function handOver(
     connectionId,
     key,
     handshakes,
-    invocation: { kind, ...(id !== undefined && { id }), target, args, streamIds },
+    invocation: { kind, ...(id !== undefined && { id }), target, args, streamIds, ...(headers && { headers }) },
   };
   for (const [index, streamId] of streamIds.entries()) {
     const stream = uploadKey(state, streamId);

@@ -3,6 +3,7 @@
 import type { ClientProxy, SingleClientProxy } from "./client-proxy.ts";
 import type { Log } from "./ports.ts";
 import type { RequestInfo, User } from "./store.ts";
+import type { TraceContext } from "./trace-context.ts";
 
 /** A value that survives JSON. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -24,8 +25,10 @@ export interface HubCaller<Client> {
   readonly clients: HubClients<Client>;
   readonly groups: HubGroups;
   readonly connections: HubConnections;
-  /** Structured, bound to hub and connection. */
+  /** Structured, bound to hub and connection, and to the trace of the invocation. */
   readonly log: Log;
+  /** The trace that the client says this invocation belongs to, in the message's `traceparent` and `tracestate`. */
+  readonly traceContext: TraceContext | undefined;
   /** True when a function died while running this event and it is run again. */
   readonly redelivered: boolean;
 }

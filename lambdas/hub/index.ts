@@ -33,10 +33,12 @@ export type {
   JsonValue,
 } from "./hub-caller.ts";
 export { HubException } from "./hub-exception.ts";
+export { asLocal, type HubOptions } from "./hub-options.ts";
 export type * from "./ports.ts";
 export * from "./question-store.ts";
 export * from "./server.ts";
 export * from "./store.ts";
+export type { TraceContext } from "./trace-context.ts";
 export { type Upload, upload } from "./upload.ts";
 export * from "./upload-store.ts";
 export * from "./work-store.ts";

@@ -3,8 +3,10 @@
 
 import { type DispatchContext, type DispatchPorts, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
+import { detailOf } from "./hub-options.ts";
 import { runConnected } from "./lifecycle-events.ts";
 import { BUFFERED, type EndReason, type Turn } from "./store.ts";
+import { noteConnected } from "./telemetry.ts";
 import { drain } from "./turn.ts";
 
 /** Returns what followed the handshake in its frame, when the connection is open. */
@@ -15,7 +17,7 @@ export async function openConnection(
   startedAt: number,
   text: string,
 ): Promise<string> {
-  const { store, dialect, service } = ports;
+  const { store, dialect } = ports;
   const { transportId, connectionId, stateful } = context.state;
   const end = (reason: EndReason, goodbye?: Goodbye): Promise<boolean> =>
     endConnection(ports, {
@@ -29,7 +31,7 @@ export async function openConnection(
   const handshake = dialect.parseHandshake(text);
   const problem = handshake.error ?? (stateful && !handshake.counts ? TOO_OLD : undefined);
   if (problem !== undefined) {
-    const detail = service.enableDetailedErrors && handshake.detail !== undefined ? ` ${handshake.detail}` : "";
+    const detail = handshake.detail === undefined ? "" : detailOf(context.hub.options, handshake.detail);
     await end(refused(problem), { text: dialect.handshakeReply(problem + detail) });
     return "";
   }
@@ -42,11 +44,12 @@ export async function openConnection(
 
   const failure = await runConnected(ports, context);
   if (failure !== undefined) {
-    const error = withDetail(ports, "Connection closed with an error.", failure.error);
+    const error = withDetail(context.hub, "Connection closed with an error.", failure.error);
     await context.channel.flushed();
     await end({ stopCalled: false, code: "connect_failed" }, { message: { kind: "close", error } });
     return "";
   }
+  noteConnected(ports, context.state);
   if (await store.release(transportId, turn.holder, 0, true)) return handshake.rest;
   if (!(await store.open(transportId, turn.holder))) {
     // Somebody wants it to end, or it has ended; the mark says why.

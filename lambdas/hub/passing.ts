@@ -5,6 +5,7 @@ import type { CallerPorts } from "./caller.ts";
 import { isQuestionId } from "./client-results.ts";
 import { endConnection } from "./ending.ts";
 import { workKey } from "./hand-over.ts";
+import { detailOf, optionsOf } from "./hub-options.ts";
 import type { TransportState } from "./store.ts";
 import { receiveUpload } from "./uploads.ts";
 
@@ -30,13 +31,13 @@ export async function passOn(
 
 async function answer(
   ports: CallerPorts,
-  { connectionId, transportId }: TransportState,
+  { connectionId, transportId, hub }: TransportState,
   { id, error, result }: Extract<ClientMessage, { kind: "completion" }>,
 ): Promise<void> {
   const given = error === undefined ? { json: JSON.stringify(result ?? null) } : { error };
   if ((await ports.store.answer(id, connectionId, given)) !== "foreign") return;
   const text = `Connection ID '${connectionId}' is not valid for invocation ID '${id}'.`;
-  const detail = ports.service.enableDetailedErrors ? ` InvalidOperationException: ${text}` : "";
+  const detail = detailOf(optionsOf(ports.service, hub), `InvalidOperationException: ${text}`);
   const message = `Connection closed with an error.${detail}`;
   await endConnection(ports, {
     transportId,

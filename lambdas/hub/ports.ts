@@ -26,6 +26,21 @@ export interface Log {
   with(fields: LogFields): Log;
 }
 
+/** What is measured. The duration is in milliseconds; everything else is a count. */
+export type MetricName =
+  | "signalr.server.connections.opened"
+  | "signalr.server.connections.closed"
+  | "signalr.server.messages.received"
+  | "signalr.server.messages.sent"
+  | "signalr.server.invocation.duration"
+  | "signalr.server.errors";
+
+/** Takes measurements. A dimension is never something that clients choose: each value of one costs. */
+export interface Metrics {
+  /** Values of one moment, all of the same dimensions. Never throws, and nobody waits for it. */
+  record(values: Readonly<Partial<Record<MetricName, number>>>, dimensions: Readonly<Record<string, string>>): void;
+}
+
 /** What became of a message for one transport. */
 export type PostOutcome =
   /** The gateway took it. It says nothing about the client having received it. */
@@ -101,6 +116,7 @@ export interface Work {
     readonly target: string;
     readonly args: readonly unknown[];
     readonly streamIds: readonly string[];
+    readonly headers?: Readonly<Record<string, string>>;
   };
 }
 

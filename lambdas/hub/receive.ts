@@ -4,6 +4,8 @@ import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection, LEASE } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
+import { largestMessage } from "./hub-options.ts";
+import { closeTooLarge } from "./message-size.ts";
 import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";
@@ -11,6 +13,7 @@ import { passOn } from "./passing.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
 import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
+import { noteMessages } from "./telemetry.ts";
 import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 export interface Frame {
@@ -25,7 +28,7 @@ export interface Frame {
 /** Handles one frame. Never throws for what a client sends; a frame of a connection that is gone closes its transport. */
 export async function receive(ports: DispatchPorts, frame: Frame): Promise<void> {
   const startedAt = ports.clock.now();
-  const { messages, error } = ports.dialect.parse(frame.text);
+  const { messages, error } = ports.dialect.parse(frame.text, largestMessage(ports.service));
   const passes = error === undefined && messages.every(passesTurn);
   const sequences = messages.filter(({ kind }) => kind === "sequence");
   // What comes with it in one frame has to wait for it.
@@ -34,6 +37,10 @@ export async function receive(ports: DispatchPorts, frame: Frame): Promise<void>
   const outcome = passes
     ? await receivePassing(ports, frame, messages, startedAt)
     : await receiveForTurn(ports, frame, messages, error !== undefined, startedAt);
+  if (outcome !== undefined) {
+    const count = messages.filter(isCounted).length;
+    noteMessages(ports, outcome.state.hub, "signalr.server.messages.received", count);
+  }
   if (outcome?.rest) await receive(ports, { ...frame, text: outcome.rest });
   if (outcome !== undefined && isPressing(outcome.state, frame)) await acknowledgeSettled(ports, frame);
 }
@@ -98,7 +105,12 @@ async function receiveForTurn(
     return { state, rest };
   }
   if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
-  const outcome = await runFrame(ports, context, without(ports.dialect.parse(frame.text), repeated), frame.receivedAt);
+  const outcome = await runFrame(
+    ports,
+    context,
+    without(ports.dialect.parse(frame.text, context.hub.options.maximumReceiveMessageSize), repeated),
+    frame.receivedAt,
+  );
   const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
   await Promise.all([release, context.channel.flushed()]);
   await finishBehind(context);
@@ -145,6 +157,7 @@ async function receivePassing(
     });
     return undefined;
   }
+  if (sequenceId === undefined && (await closeTooLarge(ports, state, frame.text))) return undefined;
   if (!pings) await pingIfDue(ports, state, now);
   await noteAcknowledged(ports, state, messages);
   for (const [index, message] of messages.entries()) {

@@ -4,6 +4,7 @@
 
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
+import { detailOf, optionsOf } from "./hub-options.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
 import { type OpenedOutbox, openOutbox } from "./outbox.ts";
@@ -128,8 +129,8 @@ async function runNow(ports: DispatchPorts, state: TransportState, turn: Turn, s
 const TOO_FAR = "Sequence ID greater than amount of messages we've received.";
 
 /** Neither a Sequence that can be, nor a handshake. */
-async function refuse(ports: DispatchPorts, { transportId }: TransportState, text: string): Promise<void> {
-  const detail = ports.service.enableDetailedErrors ? ` InvalidOperationException: ${text}` : "";
+async function refuse(ports: DispatchPorts, { transportId, hub }: TransportState, text: string): Promise<void> {
+  const detail = detailOf(optionsOf(ports.service, hub), `InvalidOperationException: ${text}`);
   await endConnection(ports, {
     transportId,
     from: { phase: "open" },

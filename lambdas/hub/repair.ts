@@ -4,6 +4,7 @@
 import { sayGoodbye } from "./closing.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection, isServed, LEASE } from "./ending.ts";
+import { detailOf, optionsOf } from "./hub-options.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 
@@ -135,9 +136,9 @@ function isSilent(deadline: number, lease: SweeperLease): boolean {
   return deadline < lease.lastTick && lease.lastTick >= lease.notBefore;
 }
 
-async function endSilent(ports: DispatchPorts, { transportId, deadline }: TransportState): Promise<void> {
+async function endSilent(ports: DispatchPorts, { transportId, deadline, hub }: TransportState): Promise<void> {
   const text = "Client hasn't sent a message/ping within the configured ClientTimeoutInterval.";
-  const detail = ports.service.enableDetailedErrors ? ` OperationCanceledException: ${text}` : "";
+  const detail = detailOf(optionsOf(ports.service, hub), `OperationCanceledException: ${text}`);
   await endConnection(ports, {
     transportId,
     from: { phase: "open", deadline },

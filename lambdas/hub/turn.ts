@@ -12,6 +12,7 @@ import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
 import { type DispatchContext, type DispatchPorts, failInvocation, finishBehind } from "./dispatch.ts";
 import { LEASE, RUN_LIMIT } from "./ending.ts";
 import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
+import { optionsOf } from "./hub-options.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { noteFrames } from "./notes.ts";
 import { sendQueued } from "./outbox.ts";
@@ -113,13 +114,11 @@ export async function takeOver(ports: DispatchPorts, state: TransportState, star
 }
 
 /** What the dead holder had begun: what it has only noted still waits. */
-async function died(
-  ports: DispatchPorts,
-  { turn, connectionId, handshakes }: TransportState,
-): Promise<Turn["invocations"]> {
+async function died(ports: DispatchPorts, state: TransportState): Promise<Turn["invocations"]> {
+  const { turn, connectionId } = state;
   if (turn === undefined || turn.invocations.length === 0) return [];
   const waiting = await ports.store.waiting(connectionId);
-  const messages = waiting.flatMap((frame) => parseWaiting(ports, handshakes, frame).messages);
+  const messages = waiting.flatMap((frame) => parseWaiting(ports, state, frame).messages);
   const ids = new Set(messages.filter(isInvocation).map(({ id }) => id));
   return turn.invocations.filter(({ id }) => !ids.has(id));
 }
@@ -179,7 +178,7 @@ async function runAllWaiting(
   const { store, clock } = ports;
   const { connectionId, transportId, handshakes } = context.state;
   const waiting = await store.waiting(connectionId);
-  const parsed = waiting.map((frame) => parseWaiting(ports, handshakes, frame));
+  const parsed = waiting.map((frame) => parseWaiting(ports, context.state, frame));
   let noted = 0;
   for (const [at, frame] of waiting.entries()) {
     // The client has shaken hands anew, by a transport that this function has not seen yet.
@@ -266,9 +265,14 @@ async function runWaiting(
   return "open";
 }
 
-function parseWaiting({ dialect }: DispatchPorts, handshakes: number, frame: WaitingFrame): ParsedFrame {
+function parseWaiting(
+  { dialect, service }: DispatchPorts,
+  { hub, handshakes }: TransportState,
+  frame: WaitingFrame,
+): ParsedFrame {
   if (frame.reconnected) return NOTHING;
-  const parsed = without(dialect.parse(frame.text), frame.repeated);
+  const { maximumReceiveMessageSize } = optionsOf(service, hub);
+  const parsed = without(dialect.parse(frame.text, maximumReceiveMessageSize), frame.repeated);
   // The client has given up on what it asked before its last handshake, and may use its ids again.
   return frame.handshakes === handshakes ? parsed : withoutIds(parsed);
 }

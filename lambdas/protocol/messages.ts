@@ -9,6 +9,8 @@ export type ClientMessage =
       readonly target: string;
       readonly args: readonly unknown[];
       readonly streamIds: readonly string[];
+      /** Absent without any. */
+      readonly headers?: Readonly<Record<string, string>>;
     }
   | { readonly kind: "streamItem"; readonly id: string; readonly item: unknown }
   | { readonly kind: "completion"; readonly id: string; readonly result?: unknown; readonly error?: string }
@@ -67,7 +69,8 @@ export interface Handshake {
 export interface Dialect {
   parseHandshake(text: string): Handshake;
   handshakeReply(error?: string): string;
-  parse(text: string): ParsedFrame;
+  /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with what ends it. @default no limit */
+  parse(text: string, maximumMessageSize?: number): ParsedFrame;
   /** @throws TypeError when an argument or result cannot be serialised. */
   encode(message: ServerMessage): string;
 }

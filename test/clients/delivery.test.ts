@@ -106,7 +106,8 @@ describe("clients", () => {
     const caller = await service.connect("/chat");
     const before = service.lines.all.length;
     await expect(caller.invoke("sendTo", selector, name)).rejects.toThrow("An unexpected error occurred");
-    expect(service.lines.all.slice(before)).toMatchObject([{ level: "error", error: { message } }]);
+    const errors = service.lines.all.slice(before).filter(({ level }) => level === "error");
+    expect(errors).toMatchObject([{ error: { message } }]);
     await caller.stop();
   });
 });

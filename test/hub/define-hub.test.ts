@@ -46,6 +46,8 @@ describe("defineHub", () => {
     [{ authorize: { roles: "Admin" } }, "`authorize` of a hub must be true or { roles"],
     [{ authorize: false }, "`authorize` of a hub must be true or { roles"],
     [{ authorize: {} }, "`authorize` of a hub must be true or { roles"],
+    [{ enableDetailedErrors: "yes" }, '`enableDetailedErrors` must be true, false or "local".'],
+    [{ maximumReceiveMessageSize: 65_536 }, "`maximumReceiveMessageSize` is 65536; it is a number of bytes"],
   ])("refuses %j, which would leave a hub open or silent", (part, message) => {
     expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);
   });
@@ -53,7 +55,7 @@ describe("defineHub", () => {
   it("refuses what a method does not know, such as `authorize`, which is not there yet", () => {
     const method = { args: [], authorize: true, handler() {} };
     expect(() => defineAnything({ methods: { secret: method } })).toThrow(
-      "Hub method 'secret' does not know 'authorize'. It takes args, handler.",
+      "Hub method 'secret' does not know 'authorize'. It takes name, args, handler, streams, longRunning.",
     );
   });
 
@@ -63,14 +65,31 @@ describe("defineHub", () => {
     );
   });
 
+  it("refuses a name that another method has, as its key or its own", () => {
+    const named = (name: string) => ({ name, args: [], handler() {} });
+    expect(() => defineAnything({ methods: { send() {}, other: named("SEND") } })).toThrow(
+      new TypeError("Duplicate definitions of 'send' and 'SEND'. Hub methods are found in any case; rename one."),
+    );
+    expect(() => defineAnything({ methods: { one: named("__proto__"), two: named("__PROTO__") } })).toThrow(
+      "Duplicate definitions of '__proto__' and '__PROTO__'.",
+    );
+    expect(() => defineAnything({ methods: { one: named("two"), two: named("one") } })).not.toThrow();
+    const unnamed = { name: undefined, args: [], handler() {} };
+    expect(() => defineAnything({ methods: { one: unnamed, two: unnamed } })).not.toThrow();
+  });
+
+  it.each([[""], [7], [null], [{}]])("refuses %j as a method's name", (name) => {
+    expect(() => defineAnything({ methods: { wrong: { name, args: [], handler() {} } } })).toThrow(
+      new TypeError("The `name` of hub method 'wrong' must be a string that is not empty."),
+    );
+  });
+
   it.each([
     ["a generator", function* () {}],
     ["an asynchronous generator", async function* () {}],
     ["a checked generator", { args: [], async *handler() {} }],
-  ])("refuses %s, until streaming is there", (_title, method) => {
-    expect(() => defineAnything({ methods: { counter: method } })).toThrow(
-      "Hub method 'counter' is a generator. Streaming methods are not supported yet.",
-    );
+  ])("takes %s for a streaming method", (_title, method) => {
+    expect(() => defineAnything({ methods: { counter: method } })).not.toThrow();
   });
 });
 

@@ -21,13 +21,16 @@ describe("defineService", () => {
         disconnectTimeout: 30_000,
       },
       statefulReconnectBufferSize: 100_000,
+    });
+    expect(defineService({ hubs }).hubs.get("chat")?.options).toEqual({
       enableDetailedErrors: false,
+      maximumReceiveMessageSize: 32_768,
     });
   });
 
   it("keeps a hub's path as it is written and finds it in any case", () => {
     const service = defineService({ hubs: { "Hubs/Chat-1.0_~x": chat } });
-    expect(service.hubs.get("hubs/chat-1.0_~x")).toEqual({ path: "Hubs/Chat-1.0_~x", definition: chat });
+    expect(service.hubs.get("hubs/chat-1.0_~x")).toMatchObject({ path: "Hubs/Chat-1.0_~x", definition: chat });
   });
 
   it("keeps claim types that are not given", () => {
@@ -43,6 +46,21 @@ describe("defineService", () => {
 
   it.each([1024, 5_000_000])("keeps as much for a client as it says: %d bytes", (statefulReconnectBufferSize) => {
     expect(defineService({ hubs, statefulReconnectBufferSize })).toMatchObject({ statefulReconnectBufferSize });
+  });
+
+  it("lets a hub decide for itself", () => {
+    const own = { enableDetailedErrors: false, maximumReceiveMessageSize: 100 };
+    const hubs = {
+      chat,
+      own: defineHub()({ methods: {}, ...own }),
+      half: defineHub()({ methods: {}, ...{ enableDetailedErrors: "local" } }),
+    };
+    const service = defineService({ hubs, enableDetailedErrors: true, maximumReceiveMessageSize: 2000 });
+    expect([...service.hubs.values()].map(({ options }) => options)).toEqual([
+      { enableDetailedErrors: true, maximumReceiveMessageSize: 2000 },
+      own,
+      { enableDetailedErrors: "local", maximumReceiveMessageSize: 2000 },
+    ]);
   });
 
   it("makes what isService knows", () => {
@@ -97,6 +115,14 @@ describe("defineService", () => {
         `\`statefulReconnectBufferSize\` is ${value}; it is a number of bytes, 1024 or more.`,
       ],
     ),
+    ...[0, -1, 0.5, 32_769, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
+      { hubs, maximumReceiveMessageSize: value },
+      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 32768: API Gateway carries no more.`,
+    ]),
+    ...["Local", "true", 1, null, {}].map((value): [object, string] => [
+      { hubs, enableDetailedErrors: value },
+      '`enableDetailedErrors` must be true, false or "local".',
+    ]),
     [
       { hubs, lifetime: { disconnectTimeout: 5999 } },
       "lifetime.disconnectTimeout is 5999 ms; it must be 6000 or more.",

@@ -12,9 +12,9 @@ export default defineService({ hubs: { "hubs/of-the-test": chat } });
 `;
 
 /** Writes a service file to a folder of its own, outside every project, and returns its path. */
-export function writeServiceFile(name = "realtime.ts"): string {
+export function writeServiceFile(name = "realtime.ts", source = SERVICE): string {
   const path = join(mkdtempSync(join(tmpdir(), "signalr-lambda-")), name);
-  writeFileSync(path, SERVICE);
+  writeFileSync(path, source);
   return path;
 }
 

@@ -188,6 +188,14 @@ describe("the functions", () => {
   });
 });
 
+it("has metrics in the functions that run hubs, when they are asked for", () => {
+  const { template } = deploy({ service: { metrics: true } });
+  const names = FUNCTIONS.map(
+    (name) => resource(template, `Realtime${name}`).Properties.Environment.Variables.SIGNALR_METRICS,
+  );
+  expect(names).toEqual([undefined, "Test/Realtime", "Test/Realtime", undefined, "Test/Realtime"]);
+});
+
 describe("the token secret", () => {
   it("is generated, 64 characters without punctuation", () => {
     template.resourceCountIs("AWS::SecretsManager::Secret", 1);

@@ -14,8 +14,8 @@ describe("a message", () => {
     ['{"type":1,"invocationId":"","target":"Target","arguments":[]}', invocation],
     ['{"type":1,"target":"Target","arguments":[1,"Foo",null,true,{"a":[]}]}', args(1, "Foo", null, true, { a: [] })],
     ['{"type":1,"target":"Target","arguments":[],"streamIds":["s1","s2"]}', { ...invocation, streamIds: ["s1", "s2"] }],
-    ['{"type":1,"headers":{"Foo":"Bar"},"target":"Target","arguments":[]}', invocation],
-    ['{"type":1,"headers":{},"target":"Target","arguments":[]}', invocation],
+    ['{"type":1,"headers":{"Foo":"Bar"},"target":"Target","arguments":[]}', { ...invocation, headers: { Foo: "Bar" } }],
+    ['{"type":1,"headers":{},"target":"Target","arguments":[]}', { ...invocation, headers: {} }],
     ['{"type":2,"invocationId":"1","item":1}', { kind: "streamItem", id: "1", item: 1 }],
     ['{"type":2,"invocationId":"1","item":null}', { kind: "streamItem", id: "1", item: null }],
     ['{"type":2,"invocationId":"1","item":""}', { kind: "streamItem", id: "1", item: "" }],
@@ -47,6 +47,26 @@ describe("a message", () => {
     ['{"sequenceId":3,"type":8}', { kind: "ack", sequenceId: 3 }],
   ])("may have its properties in any order: %s", (record, message) => {
     expect(core.parse(frame(record)).messages).toStrictEqual([message]);
+  });
+
+  it("keeps the headers of an invocation", () => {
+    const headers = { traceparent: "x", ["__proto__"]: "y" };
+    for (const type of [1, 4]) {
+      const record = JSON.stringify({ type, invocationId: "1", target: "x", arguments: [], headers });
+      expect(core.parse(frame(record)).messages).toMatchObject([{ headers }]);
+    }
+  });
+
+  it("refuses a message larger than it may be, in bytes and with its end, and keeps what came before", () => {
+    const ping = '{"type":6}';
+    const text = frame(ping, '{"type":6,"x":"€"}', ping);
+    expect(core.parse(text, 21).error).toBeUndefined();
+    const { messages, error } = core.parse(text, 20);
+    expect(messages).toEqual([{ kind: "ping" }]);
+    expect(error?.message).toBe(
+      "The maximum message size of 20B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.",
+    );
+    expect(core.parse("x".repeat(21), 20).error?.message).toBe(error?.message);
   });
 
   it("may have properties nobody knows", () => {

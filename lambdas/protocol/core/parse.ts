@@ -2,24 +2,36 @@
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/common/Protocols.Json/src/Protocol/JsonHubProtocol.cs
 
 import { type ClientMessage, type ParsedFrame, ProtocolError } from "../messages.ts";
-import { splitRecords } from "./framing.ts";
+import { RECORD_SEPARATOR, splitRecords } from "./framing.ts";
 import { type Fields, findProblem, readObject, tokenOf, wrongType } from "./json.ts";
 
-export function parse(text: string): ParsedFrame {
+export function parse(text: string, maximumMessageSize?: number): ParsedFrame {
   const { records, tail } = splitRecords(text);
   const messages: ClientMessage[] = [];
   try {
     for (const record of records) {
+      checkSize(record + RECORD_SEPARATOR, maximumMessageSize);
       const message = parseRecord(record);
       if (message !== undefined) messages.push(message);
     }
     // The reference waits for the rest of a record. A gateway's message is whole, so no rest will come.
+    checkSize(tail, maximumMessageSize);
     if (tail !== "") throw new ProtocolError("Connection terminated while reading a message.");
     return { messages, error: undefined };
   } catch (error) {
     if (error instanceof ProtocolError) return { messages, error };
     throw error;
   }
+}
+
+const encoder = new TextEncoder();
+
+function checkSize(message: string, maximum = Number.POSITIVE_INFINITY): void {
+  // A character has at most three bytes.
+  if (message.length * 3 <= maximum || encoder.encode(message).length <= maximum) return;
+  throw new ProtocolError(
+    `The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.`,
+  );
 }
 
 /** Undefined for a message type of the future, which is to be ignored. */
@@ -95,7 +107,14 @@ function parseInvocation(fields: Fields): ClientMessage {
   const target = required(fields, "target") as string;
   const args = required(fields, "arguments") as readonly unknown[];
   // An empty id counts as none.
-  return { kind: "invocation", id: (fields.invocationId as string) || undefined, target, args, ...streamIds(fields) };
+  return {
+    kind: "invocation",
+    id: (fields.invocationId as string) || undefined,
+    target,
+    args,
+    ...streamIds(fields),
+    ...headers(fields),
+  };
 }
 
 function parseStreamInvocation(fields: Fields): ClientMessage {
@@ -103,11 +122,15 @@ function parseStreamInvocation(fields: Fields): ClientMessage {
   const id = parseId(fields);
   const args = required(fields, "arguments") as readonly unknown[];
   const target = required(fields, "target") as string;
-  return { kind: "streamInvocation", id, target, args, ...streamIds(fields) };
+  return { kind: "streamInvocation", id, target, args, ...streamIds(fields), ...headers(fields) };
 }
 
 function streamIds(fields: Fields): { readonly streamIds: readonly string[] } {
   return { streamIds: (fields.streamIds ?? []) as readonly string[] };
+}
+
+function headers(fields: Fields): { readonly headers?: Readonly<Record<string, string>> } {
+  return fields.headers === undefined ? {} : { headers: fields.headers as Readonly<Record<string, string>> };
 }
 
 function parseCompletion(fields: Fields): ClientMessage {

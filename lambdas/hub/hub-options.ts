@@ -1,0 +1,70 @@
+// What a service says for all of its hubs, and a hub for itself.
+
+import type { Service } from "./define-service.ts";
+
+export interface HubOptions {
+  /**
+   * Whether clients read the messages of errors that are no HubException: never in production. `"local"` says yes to
+   * those of a local server, and no wherever it is deployed. @default false
+   */
+  readonly enableDetailedErrors?: boolean | "local";
+  /**
+   * Largest message from a client, with the character that ends it. A larger one closes the connection. Bytes, at most
+   * 32768, which is what API Gateway carries. @default 32768
+   */
+  readonly maximumReceiveMessageSize?: number;
+}
+
+export const HUB_OPTION_NAMES: readonly (keyof HubOptions)[] = ["enableDetailedErrors", "maximumReceiveMessageSize"];
+
+const DEFAULTS: Required<HubOptions> = { enableDetailedErrors: false, maximumReceiveMessageSize: 32_768 };
+
+/** Of several, the first that says something. @throws TypeError for a value that is none. */
+export function hubOptions(...given: readonly HubOptions[]): Required<HubOptions> {
+  for (const options of given) checkHubOptions(options);
+  return {
+    enableDetailedErrors: first(given, "enableDetailedErrors"),
+    maximumReceiveMessageSize: first(given, "maximumReceiveMessageSize"),
+  };
+}
+
+/** @throws TypeError that names the option. */
+export function checkHubOptions({ enableDetailedErrors, maximumReceiveMessageSize: size }: HubOptions): void {
+  if (enableDetailedErrors !== undefined && ![true, false, "local"].includes(enableDetailedErrors)) {
+    throw new TypeError('`enableDetailedErrors` must be true, false or "local".');
+  }
+  if (size === undefined || (Number.isSafeInteger(size) && size > 0 && size <= DEFAULTS.maximumReceiveMessageSize))
+    return;
+  throw new TypeError(
+    `\`maximumReceiveMessageSize\` is ${size}; it is a number of bytes, from 1 to 32768: API Gateway carries no more.`,
+  );
+}
+
+/** Of the hub of that path; the defaults for one that the service has no more. */
+export function optionsOf({ hubs }: Pick<Service, "hubs">, path: string): Required<HubOptions> {
+  return hubs.get(path.toLowerCase())?.options ?? DEFAULTS;
+}
+
+/** An error's detail for a client, if its hub tells details. Until a local server resolves it, `"local"` means no. */
+export function detailOf({ enableDetailedErrors }: Required<HubOptions>, text: string): string {
+  return enableDetailedErrors === true ? ` ${text}` : "";
+}
+
+/** The largest message that any hub takes. Bytes. */
+export function largestMessage({ hubs }: Pick<Service, "hubs">): number {
+  return Math.max(...[...hubs.values()].map(({ options }) => options.maximumReceiveMessageSize));
+}
+
+/** The service as a local server runs it. */
+export function asLocal(service: Service): Service {
+  const hubs = [...service.hubs].map(([key, { options, ...entry }]) => {
+    const enableDetailedErrors = options.enableDetailedErrors !== false;
+    return [key, { ...entry, options: { ...options, enableDetailedErrors } }] as const;
+  });
+  return { ...service, hubs: new Map(hubs) };
+}
+
+function first<Name extends keyof HubOptions>(given: readonly HubOptions[], name: Name): Required<HubOptions>[Name] {
+  const found = given.find((options) => options[name] !== undefined)?.[name];
+  return (found ?? DEFAULTS[name]) as Required<HubOptions>[Name];
+}

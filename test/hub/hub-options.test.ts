@@ -1,0 +1,28 @@
+import { defineHub, defineService } from "signalr-lambda";
+import { expect, it } from "vitest";
+import { asLocal, detailOf, largestMessage, optionsOf } from "../../lambdas/hub/hub-options.ts";
+
+const service = defineService({
+  hubs: {
+    local: defineHub()({ methods: {}, maximumReceiveMessageSize: 3000 }),
+    loud: defineHub()({ methods: {}, enableDetailedErrors: true }),
+    quiet: defineHub()({ methods: {}, enableDetailedErrors: false }),
+  },
+  enableDetailedErrors: "local",
+  maximumReceiveMessageSize: 1000,
+});
+const details = (of: typeof service) => ["local", "loud", "quiet"].map((path) => detailOf(optionsOf(of, path), "x"));
+
+it("tells details of a hub that says so for local servers there alone", () => {
+  expect(details(service)).toEqual(["", " x", ""]);
+  expect(details(asLocal(service))).toEqual([" x", " x", ""]);
+});
+
+it.each(["gone", "constructor", "__proto__", ""])("has the defaults for a hub that is not there: %j", (path) => {
+  expect(optionsOf(service, path)).toEqual({ enableDetailedErrors: false, maximumReceiveMessageSize: 32_768 });
+});
+
+it("finds a hub in any case, and the largest message of all", () => {
+  expect(optionsOf(service, "LOUD").enableDetailedErrors).toBe(true);
+  expect(largestMessage(service)).toBe(3000);
+});
