@@ -47,7 +47,7 @@ export async function dev(
     if (first === undefined || first instanceof Error) throw first;
     server = await runServer(
       first,
-      { faultApi: true, sweepInterval: SWEEP_INTERVAL, ...options, log },
+      { faultApi: true, tableApi: true, sweepInterval: SWEEP_INTERVAL, ...options, log },
       isolate ? threadedFunctions : undefined,
     );
   } catch (error) {
@@ -57,6 +57,7 @@ export async function dev(
   console.log(server.url);
   for (const { path } of first.service.hubs.values()) console.log(`  hub ${server.url}/${path}`);
   for (const path of pagePaths(options.pages)) console.log(`  page ${server.url}/${path}`);
+  printEnvironment(server.environment);
   console.log(`Watching ${file}. Stop with Ctrl+C.`);
 
   const running = server;
@@ -66,6 +67,14 @@ export async function dev(
       await running.close();
     },
   };
+}
+
+/** On one line, to be put before a command: none of it is to stay in somebody's shell. */
+function printEnvironment(environment: Readonly<Record<string, string>>): void {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  if (variables.length === 0) return;
+  console.log("Before a command, this lets it send to clients here (createHubContext):");
+  console.log(variables.join(" "));
 }
 
 function pagePaths(pages: LocalServerOptions["pages"]): readonly string[] {

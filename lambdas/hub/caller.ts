@@ -1,15 +1,13 @@
 // Builds the `hub` for one run of the author's code, and keeps track of what that run leaves to be done.
 
 import type { Channel } from "./channel.ts";
-import { type ClientProxy, clientProxy } from "./client-proxy.ts";
+import { createCallerClients, createCallerGroups } from "./clients.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
 import type { HubEntry } from "./define-service.ts";
-import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts";
-import { forEachLimit } from "./for-each-limit.ts";
-import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
+import { createDelivery, type DeliveryPorts } from "./delivery.ts";
+import type { HubCaller } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
-import { checkName } from "./names.ts";
-import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
+import { BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 
 export type CallerPorts = DeliveryPorts;
 
@@ -85,8 +83,8 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       items,
       aborted: aborted.signal,
       abort,
-      clients: createClients(delivery, hub.path, self.connectionId, channel !== undefined, track),
-      groups: createGroups(ports, hub.path, self, track),
+      clients: createCallerClients(delivery, hub.path, self.connectionId, channel !== undefined, track),
+      groups: createCallerGroups(ports.store, hub.path, self, track),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
       redelivered: context.redelivered,
@@ -116,102 +114,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   };
 }
 
-const RECIPIENTS_AT_ONCE = 64;
-const AUDIENCES_AT_ONCE = 8;
-
 /** The session moves with its connection. */
 async function saveItems(store: Store, transportId: string, changes: Parameters<Store["saveItems"]>[1]): Promise<void> {
   if (await store.saveItems(transportId, changes)) return;
   const next = (await store.transport(transportId))?.next;
   if (next !== undefined) await saveItems(store, next, changes);
-}
-
-type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
-
-function createClients(
-  delivery: Delivery,
-  hub: string,
-  caller: string,
-  connected: boolean,
-  track: Track,
-): HubClients<unknown> {
-  const invocation = (target: string, args: readonly unknown[]) => ({ kind: "invocation", target, args }) as const;
-  // An ended connection is still a member while its `onDisconnected` runs.
-  const always = connected ? [] : [caller];
-
-  function toAll(audiences: readonly Audience[], except: readonly string[] = []): ClientProxy<unknown> {
-    const left = new Set([...always, ...except]);
-    return clientProxy((target, args) =>
-      track(async () => {
-        const message = invocation(target, args);
-        await forEachLimit(audiences, AUDIENCES_AT_ONCE, (audience) => delivery.toAudience(audience, message, left));
-      }),
-    );
-  }
-
-  function toConnections(connectionIds: readonly string[]): ClientProxy<unknown> {
-    // Named twice is addressed once, as for users; only a group named twice gets two messages.
-    const recipients = [...new Set(connectionIds)].filter((id) => !always.includes(id));
-    return clientProxy((target, args) =>
-      track(async () => {
-        const message = invocation(target, args);
-        await forEachLimit(recipients, RECIPIENTS_AT_ONCE, (id) => delivery.toConnection(id, message));
-      }),
-    );
-  }
-
-  const everybody: Audience = { kind: "hub", hub };
-  const group = (name: string): Audience => ({
-    kind: "group",
-    hub,
-    group: checkName(name, "Cannot send to an empty group name."),
-  });
-  const user = (name: string): Audience => ({
-    kind: "user",
-    hub,
-    user: checkName(name, "Cannot send to an empty user name."),
-  });
-  return {
-    all: toAll([everybody]),
-    allExcept: (ids) => toAll([everybody], ids),
-    caller: clientProxy((target, args) => track(() => delivery.toCaller(invocation(target, args)))),
-    others: toAll([everybody], [caller]),
-    client: (id) => toConnections([id]),
-    clients: (ids) => toConnections(ids),
-    group: (name) => toAll([group(name)]),
-    groups: (names) => toAll(names.map(group)),
-    groupExcept: (name, ids) => toAll([group(name)], ids),
-    othersInGroup: (name) => toAll([group(name)], [caller]),
-    user: (name) => toAll([user(name)]),
-    users: (names) => toAll([...new Set(names)].map(user)),
-  };
-}
-
-function createGroups(
-  ports: CallerPorts,
-  hub: string,
-  self: { connectionId: string; transportId: string },
-  track: Track,
-): HubGroups {
-  const { store } = ports;
-  return {
-    add: (group) =>
-      track(async () => {
-        await store.join(self, hub, checkName(group, "A group needs a name."));
-      }),
-    remove: (group) => track(() => store.leave(self.connectionId, hub, checkName(group, "A group needs a name."))),
-    list: () => track(() => store.groups(self.connectionId)),
-    addToGroup: (connectionId, group) =>
-      track(async () => {
-        checkName(group, "A group needs a name.");
-        const member = connectionId === self.connectionId ? self : await store.member(connectionId, hub);
-        if (member !== undefined) await store.join(member, hub, group);
-      }),
-    removeFromGroup: (connectionId, group) =>
-      track(async () => {
-        checkName(group, "A group needs a name.");
-        const known = connectionId === self.connectionId || (await store.member(connectionId, hub)) !== undefined;
-        if (known) await store.leave(connectionId, hub, group);
-      }),
-  };
 }

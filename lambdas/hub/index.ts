@@ -1,4 +1,5 @@
 export type { ClientInterface, ClientProxy } from "./client-proxy.ts";
+export type { HubContextClients, HubContextGroups } from "./clients.ts";
 export {
   type AnyHubDefinition,
   type Authorize,
@@ -31,6 +32,7 @@ export type {
   HubGroups,
   JsonValue,
 } from "./hub-caller.ts";
+export { type ClientOf, type HubContext, openHubContext } from "./hub-context.ts";
 export { HubException } from "./hub-exception.ts";
 export type * from "./ports.ts";
 export * from "./server.ts";
