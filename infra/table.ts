@@ -20,6 +20,9 @@ const READ = ["dynamodb:GetItem"];
 const ACCEPT = [...READ, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
 const SERVE = [...ACCEPT, "dynamodb:Query"];
 
+/** What a hub context does with the table. */
+export const SEND_ACTIONS: readonly string[] = SERVE;
+
 /** What each function does with the table. Negotiate signs instead of storing, and only looks resume keys up. */
 export const TABLE_ACTIONS = {
   connect: ACCEPT,

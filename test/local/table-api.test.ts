@@ -25,7 +25,7 @@ function ask(url: string, { method = "POST", headers = {}, body = "{}" } = {}) {
       for await (const chunk of response) text += chunk;
       resolve({ status: response.statusCode, text });
     });
-    asked.on("error", reject).end(method === "GET" ? undefined : body);
+    asked.on("error", reject).end(method === "POST" ? body : undefined);
   });
 }
 
