@@ -1,5 +1,6 @@
 // The development server: a service file behind the local gateway, swapped on every change.
 
+import { runCommands } from "./commands.ts";
 import { jsonLog } from "./json-log.ts";
 import { type ServiceFileError, watchServiceFile } from "./local/index.ts";
 import { type ServiceSource, threadedFunctions } from "./local-functions.ts";
@@ -10,6 +11,8 @@ import { logUnhandledRejections } from "./unhandled-rejections.ts";
 export interface DevOptions extends LocalServerOptions {
   /** Whether each function runs in threads of its own, one event at a time, as on Lambda. @default false */
   readonly isolate?: boolean;
+  /** Commands of a shell to run beside the server, with its `environment`. @default none */
+  readonly commands?: readonly string[];
 }
 
 /** Whoever tries something out is not to wait a minute for it. Milliseconds. */
@@ -23,7 +26,7 @@ const SWEEP_INTERVAL = 5_000;
  */
 export async function dev(
   file: string,
-  { isolate = false, ...options }: DevOptions,
+  { isolate = false, commands = [], ...options }: DevOptions,
 ): Promise<{ close(): Promise<void> }> {
   const log = options.log ?? jsonLog(console.error, "info");
   logUnhandledRejections(log);
@@ -61,8 +64,10 @@ export async function dev(
   console.log(`Watching ${file}. Stop with Ctrl+C.`);
 
   const running = server;
+  const beside = runCommands(commands, running.environment);
   return {
     async close() {
+      await beside.end();
       await watching.close();
       await running.close();
     },
