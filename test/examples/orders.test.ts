@@ -19,7 +19,7 @@ async function start() {
   const [placed, dispatched] = [calls(client, "placed"), calls(client, "dispatched")];
   await client.start();
   const beside = spawn(process.execPath, ["--import", "tsx", LOCAL], {
-    env: { PATH: process.env.PATH, ...server.environment, PORT: "0" },
+    env: { ...process.env, ...server.environment, PORT: "0" },
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(async () => {
