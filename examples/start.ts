@@ -1,7 +1,8 @@
-// What `npm start` runs: both examples in one service.
+// What `npm start` runs: all examples in one service.
 
 import { defineService } from "signalr-lambda";
 import { chat } from "./chat/realtime.ts";
 import { lifetime } from "./lifetime/realtime.ts";
+import { orders } from "./orders/realtime.ts";
 
-export default defineService({ hubs: { chat, lifetime } });
+export default defineService({ hubs: { chat, lifetime, orders } });

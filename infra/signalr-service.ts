@@ -1,6 +1,8 @@
 // The construct: everything a service needs in an AWS account, wired.
 import { CfnOutput, RemovalPolicy } from "aws-cdk-lib";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
+import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
+import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
@@ -13,7 +15,7 @@ import type { LogOptions } from "./logs.ts";
 import { SweepSchedule } from "./schedule.ts";
 import { resolveServiceFile } from "./service-file.ts";
 import { Sockets } from "./sockets.ts";
-import { createTable, TABLE_ACTIONS } from "./table.ts";
+import { createTable, SEND_ACTIONS, TABLE_ACTIONS } from "./table.ts";
 import { createTokenSecret, tokenSecretReference } from "./token-secret.ts";
 
 export interface SignalRServiceProps {
@@ -74,6 +76,7 @@ const SWEEP_MEMORY = 256;
  * const realtime = new SignalRService(this, "Realtime", { entry: "realtime.ts" });
  * realtime.functions.message.addEnvironment("ORDERS_TABLE", orders.tableName);
  * orders.grantReadData(realtime.functions.message);
+ * realtime.addSender(shop); // a function that sends with createHubContext
  */
 export class SignalRService extends Construct {
   /** Where sockets open; the hub's path goes at its end: `wss://…/prod?hub=` + `chat`. */
@@ -84,6 +87,9 @@ export class SignalRService extends Construct {
   readonly httpUrl: string;
   readonly table: TableV2;
   readonly functions: ServiceFunctions;
+  /** The environment of a container or server that sends with `createHubContext`; see {@link grantSend}. */
+  readonly senderEnvironment: { readonly SIGNALR_TABLE: string; readonly SIGNALR_CALLBACK_URL: string };
+  readonly #sockets: Sockets;
 
   /** @throws ServiceFileError when `entry` is no file that could be a service. */
   constructor(scope: Construct, id: string, props: SignalRServiceProps) {
@@ -111,10 +117,24 @@ export class SignalRService extends Construct {
 
     this.table = table;
     this.functions = functions;
+    this.#sockets = sockets;
+    this.senderEnvironment = { SIGNALR_TABLE: table.tableName, SIGNALR_CALLBACK_URL: sockets.stage.callbackUrl };
     this.socketUrl = `${sockets.stage.url}?${HUB_PARAMETER}=`;
     this.hubUrl = `${sockets.stage.callbackUrl}?${HUB_PARAMETER}=`;
     this.httpUrl = http.api.apiEndpoint;
     this.#output();
+  }
+
+  /** Gives `grantee` the rights that `createHubContext` uses: on the table's items and on open sockets, and no others. */
+  grantSend(grantee: IGrantable): Grant {
+    const onTable = { grantee, actions: [...SEND_ACTIONS], resourceArns: [this.table.tableArn] };
+    return Grant.addToPrincipal(onTable).combine(this.#sockets.grantManage(grantee));
+  }
+
+  /** Lets a function send with `createHubContext`: rights and environment. */
+  addSender(handler: LambdaFunction): void {
+    for (const [name, value] of Object.entries(this.senderEnvironment)) handler.addEnvironment(name, value);
+    this.grantSend(handler);
   }
 
   #output(): void {

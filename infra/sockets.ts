@@ -3,11 +3,10 @@ import { Names, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { CfnAccount } from "aws-cdk-lib/aws-apigateway";
 import { LogGroupLogDestination, WebSocketApi, WebSocketStage } from "aws-cdk-lib/aws-apigatewayv2";
 import { WebSocketLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
-import { ManagedPolicy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Grant, type IGrantable, ManagedPolicy, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
 import { Construct } from "constructs";
 import { acknowledge, acknowledgeManagedPolicy, acknowledgeWildcard } from "./acknowledge.ts";
-import { allow } from "./functions.ts";
 import { createLogGroup, type LogOptions, SOCKET_ACCESS_LOG } from "./logs.ts";
 
 export interface SocketsOptions {
@@ -63,8 +62,8 @@ export class Sockets extends Construct {
     );
   }
 
-  /** Lets `handler` post to the sockets of this stage and close them. */
-  grantManage(handler: NodejsFunction): void {
+  /** Lets `grantee` post to the sockets of this stage and close them. */
+  grantManage(grantee: IGrantable): Grant {
     const arns = ["POST", "DELETE"].map((method) =>
       Stack.of(this).formatArn({
         service: "execute-api",
@@ -72,10 +71,13 @@ export class Sockets extends Construct {
         resourceName: `${this.stage.stageName}/${method}/@connections/*`,
       }),
     );
-    allow(handler, ["execute-api:ManageConnections"], arns);
-    for (const arn of arns) {
-      acknowledgeWildcard(handler.role ?? handler, arn, "Any socket of this stage: their ids come and go.");
+    const { grantPrincipal } = grantee;
+    if (Construct.isConstruct(grantPrincipal)) {
+      for (const arn of arns) {
+        acknowledgeWildcard(grantPrincipal, arn, "Any socket of this stage: their ids come and go.");
+      }
     }
+    return Grant.addToPrincipal({ grantee, actions: ["execute-api:ManageConnections"], resourceArns: arns });
   }
 }
 

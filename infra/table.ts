@@ -17,12 +17,14 @@ export function createTable(scope: Construct, removalPolicy: RemovalPolicy): Tab
 }
 
 const READ = ["dynamodb:GetItem"];
-const ACCEPT = [...READ, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"];
-const SERVE = [...ACCEPT, "dynamodb:Query"];
+const SERVE = [...READ, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"];
+
+/** What a hub context does with the table. */
+export const SEND_ACTIONS: readonly string[] = SERVE;
 
 /** What each function does with the table. Negotiate signs instead of storing, and only looks resume keys up. */
 export const TABLE_ACTIONS = {
-  connect: ACCEPT,
+  connect: SERVE,
   message: SERVE,
   disconnect: SERVE,
   negotiate: READ,

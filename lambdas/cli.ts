@@ -15,6 +15,8 @@ Serves the service that FILE exports as default, and reloads it on change withou
                 Lambda does: variables of the file are not shared
   --pages D     serve the files of a directory to browsers; TypeScript is compiled
   --pages P=D   the same below /P/; both may be given several times
+  --run COMMAND runs a command beside the server, in the environment by which
+                createHubContext finds it; may be given several times
 `;
 
 function parse(args: readonly string[]) {
@@ -27,6 +29,7 @@ function parse(args: readonly string[]) {
       "data-dir": { type: "string" },
       isolate: { type: "boolean", default: false },
       pages: { type: "string", multiple: true, default: [] },
+      run: { type: "string", multiple: true, default: [] },
       help: { type: "boolean", short: "h" },
     },
   });
@@ -52,6 +55,7 @@ async function main(args: readonly string[]): Promise<void> {
   const server = await dev(file, {
     port,
     isolate: values.isolate,
+    commands: values.run,
     ...(values.host !== undefined && { host: values.host }),
     ...(values["data-dir"] !== undefined && { dataDir: values["data-dir"] }),
     ...(values.pages.length > 0 && { pages: Object.fromEntries(values.pages.map(pathAndDirectory)) }),

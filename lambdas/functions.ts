@@ -4,6 +4,7 @@ import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
 import { emfMetrics } from "./emf-metrics.ts";
+import { ConfigurationError, type Environment, readVariable } from "./environment.ts";
 import {
   connectHandler,
   disconnectHandler,
@@ -29,13 +30,9 @@ import { systemClock, systemRandom } from "./system.ts";
 import { tableStore } from "./table-store.ts";
 import { logUnhandledRejections } from "./unhandled-rejections.ts";
 
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A function's environment lacks something, or the bundle holds no service. It cannot start. */
-export class ConfigurationError extends Error {
-  override readonly name = "ConfigurationError";
-  readonly code = "configuration";
-}
+export type { HubContext, HubContextClients, HubContextGroups } from "./hub/index.ts";
+export { createHubContext, type HubContextOptions } from "./hub-context.ts";
+export { ConfigurationError };
 
 /** `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_TOKEN_SECRET`. */
 export function connectFunction(service: Service, environment: Environment) {
@@ -158,9 +155,5 @@ function tokensFrom(environment: Environment) {
 }
 
 function required(environment: Environment, name: string): string {
-  const value = environment[name];
-  if (value !== undefined && value !== "") return value;
-  throw new ConfigurationError(
-    `The environment variable ${name} is missing. SignalRService of signalr-lambda/cdk sets it.`,
-  );
+  return readVariable(environment, name, "SignalRService of signalr-lambda/cdk sets it.");
 }

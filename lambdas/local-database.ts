@@ -20,6 +20,13 @@ export interface LocalDatabase {
 /** What the SDK insists on and nobody reads here. */
 export const UNUSED = { region: "local", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
 
+/** The same as a process is told it, beside where the database is. */
+export const UNUSED_ENVIRONMENT = {
+  AWS_REGION: UNUSED.region,
+  AWS_ACCESS_KEY_ID: UNUSED.credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: UNUSED.credentials.secretAccessKey,
+};
+
 const TABLE = "signalr-lambda";
 
 /** Opens the database and creates the table if it is not there. */

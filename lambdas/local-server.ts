@@ -21,6 +21,11 @@ export interface LocalServerOptions {
    */
   readonly faultApi?: boolean;
   /**
+   * Lets other processes of this machine read and write the table, as `createHubContext` does, with
+   * {@link LocalServer.environment}. On a loopback address only. @default false
+   */
+  readonly tableApi?: boolean;
+  /**
    * Milliseconds from one start of the sweeper to the next. One that finds no connection goes home, so this is how late
    * the silence of a first client may be noticed. @default 60_000, as it is deployed
    */
@@ -40,6 +45,8 @@ export interface LocalServer {
   readonly faults: Faults;
   /** The table, for whoever wants to look into it. */
   readonly table: { readonly client: DynamoDBClient; readonly name: string };
+  /** What `createHubContext` finds this server by in another process of this machine. Empty without `tableApi`. */
+  readonly environment: Readonly<Record<string, string>>;
   /** The sockets that are open. Times are epoch milliseconds. */
   transports(): readonly { readonly id: string; readonly connectedAt: number; readonly lastActiveAt: number }[];
   /** Swaps the service: sockets, ids, groups and items stay. */

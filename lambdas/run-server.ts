@@ -13,7 +13,7 @@ import {
   startGateway,
   tokenSecret,
 } from "./local/index.ts";
-import { type LocalDatabase, openLocalDatabase } from "./local-database.ts";
+import { type LocalDatabase, openLocalDatabase, UNUSED_ENVIRONMENT } from "./local-database.ts";
 import { type FunctionRoom, type ServiceSource, sharedFunctions } from "./local-functions.ts";
 import type { LocalServer, LocalServerOptions } from "./local-server.ts";
 import { stoppableClock } from "./stoppable-clock.ts";
@@ -53,7 +53,7 @@ export async function runServer(
   }
 }
 
-type ServeOptions = Pick<LocalServerOptions, "clock" | "log"> &
+type ServeOptions = Pick<LocalServerOptions, "clock" | "log" | "tableApi"> &
   Pick<GatewayOptions, "port" | "host" | "pages" | "faultApi" | "sweepInterval"> & { readonly room: FunctionRoom };
 
 async function serve(
@@ -62,7 +62,13 @@ async function serve(
   secret: string,
   options: ServeOptions,
 ): Promise<RunningServer> {
-  const { clock = systemClock, log = jsonLog(console.log, "warn"), room, ...gatewayOptions } = options;
+  const {
+    clock = systemClock,
+    log = jsonLog(console.log, "warn"),
+    room,
+    tableApi = false,
+    ...gatewayOptions
+  } = options;
   const serverClock = stoppableClock(clock);
   const store = dynamoDBStore(database.client, database.tableName);
   // Functions post through the gateway and the gateway starts with its functions: so they wait for it at first use.
@@ -80,7 +86,8 @@ async function serve(
   let current = source.service;
   const { functions } = functionRoom;
   const hubPaths = () => [...current.hubs.keys()];
-  const gateway = await startGateway({ ...gatewayOptions, functions, hubPaths, clock, log });
+  const table = tableApi && database.requestHandler !== undefined ? { table: database.requestHandler } : {};
+  const gateway = await startGateway({ ...gatewayOptions, ...table, functions, hubPaths, clock, log });
   start(gateway);
 
   const collectGarbage = (): Promise<number> =>
@@ -117,6 +124,7 @@ async function serve(
     url: gateway.url,
     callbackUrl: gateway.callbackUrl,
     faults: gateway.faults,
+    environment: tableApi ? environmentOf(gateway, database) : {},
     table: { client: database.client, name: database.tableName },
     transports: () => gateway.transports(),
     replace(next) {
@@ -128,4 +136,18 @@ async function serve(
       return closing;
     },
   };
+}
+
+/** For a process beside this one. Another engine is found there as it was here. */
+function environmentOf(
+  { callbackUrl, tableUrl }: LocalGateway,
+  { tableName, requestHandler }: LocalDatabase,
+): Readonly<Record<string, string>> {
+  const names = { SIGNALR_TABLE: tableName, SIGNALR_CALLBACK_URL: callbackUrl };
+  if (requestHandler !== undefined) {
+    // On an address that is not loopback nobody else gets at the table.
+    return tableUrl === undefined ? {} : { ...names, AWS_ENDPOINT_URL_DYNAMODB: tableUrl, ...UNUSED_ENVIRONMENT };
+  }
+  const { AWS_ENDPOINT_URL_DYNAMODB } = process.env;
+  return { ...names, ...(AWS_ENDPOINT_URL_DYNAMODB !== undefined && { AWS_ENDPOINT_URL_DYNAMODB }) };
 }

@@ -1,7 +1,7 @@
 // The command line as a user has it: the built package, in a process of its own.
 
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
@@ -119,6 +119,39 @@ describe("signalr-lambda dev", () => {
     expect((await fetch(`${url}/_gateway/faults`, cut)).status).toBe(404);
     const foreign = { ...cut, headers: { ...cut.headers, origin: "https://evil.test" } };
     expect((await fetch(`${url}/_gateway/faults`, foreign)).status).toBe(403);
+  });
+
+  it("prints, on one line, what a second process sends with, and runs commands with it", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const script = join(directory, "told.json");
+    const echo = `node -e "fs.writeFileSync('${script}', JSON.stringify(process.env)); setInterval(() => {}, 1000)"`;
+    const server = start("dev", file, "--port", "0", "--run", echo, "--run", "exit 3");
+    const url = await server.line();
+    const line = await server.line(/SIGNALR_TABLE/);
+    const environment = Object.fromEntries(line.split(" ").map((variable) => variable.split("=")));
+    expect(environment).toEqual({
+      SIGNALR_TABLE: "signalr-lambda",
+      SIGNALR_CALLBACK_URL: `${url}/_gateway/prod`,
+      AWS_ENDPOINT_URL_DYNAMODB: `${url}/_gateway/dynamodb`,
+      AWS_REGION: "local",
+      AWS_ACCESS_KEY_ID: "local",
+      AWS_SECRET_ACCESS_KEY: "local",
+    });
+    await server.errorText(/'exit 3' ended with 3/);
+    await expect.poll(() => readFile(script, "utf8").catch(() => "")).toMatch(/}$/);
+    expect(JSON.parse(await readFile(script, "utf8"))).toMatchObject(environment);
+    // What it runs ends with it, or its output would stay open.
+    await Promise.all([once(server.child, "close"), server.end()]);
+  });
+
+  it("tells a second process nothing when it is open to others", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(file, service("Hello"));
+    const server = start("dev", file, "--port", "0", "--host", "0.0.0.0");
+    const lines: string[] = [];
+    while (!lines.at(-1)?.startsWith("Watching")) lines.push(await server.line());
+    expect(lines.join()).not.toContain("SIGNALR_TABLE");
   });
 
   it("goes on after a promise that a method left rejected, and logs its error", async () => {

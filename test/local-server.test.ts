@@ -5,7 +5,7 @@ import { ScanCommand } from "@aws-sdk/client-dynamodb";
 import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { type DisconnectReason, defineHub, defineService } from "signalr-lambda";
 import { type LocalServer, type LocalServerOptions, startLocalServer } from "signalr-lambda/local";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { TIME_TO_LIVE } from "../lambdas/aws/index.ts";
 import { deleteExpired } from "../lambdas/local/index.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -123,6 +123,35 @@ it("lets no page switch faults unless it is told to, nor when it is open to othe
   const { server: open } = await serve({ faultApi: true });
   const events = await ask(open);
   expect(events.headers.get("content-type")).toBe("text/event-stream");
+});
+
+it("tells another process where it is only when that may use the table, and not when it is open to others", async () => {
+  expect((await serve()).server.environment).toEqual({});
+  expect((await serve({ tableApi: true, host: "0.0.0.0" })).server.environment).toEqual({});
+  const { server } = await serve({ tableApi: true });
+  expect(server.environment).toEqual({
+    SIGNALR_TABLE: server.table.name,
+    SIGNALR_CALLBACK_URL: server.callbackUrl,
+    AWS_ENDPOINT_URL_DYNAMODB: `${server.url}/_gateway/dynamodb`,
+    AWS_REGION: "local",
+    AWS_ACCESS_KEY_ID: "local",
+    AWS_SECRET_ACCESS_KEY: "local",
+  });
+});
+
+it("passes on where another engine is, if it uses one", async () => {
+  const clock = new FakeClock();
+  const { server: engine } = await serve({ tableApi: true, clock });
+  for (const [name, value] of Object.entries(engine.environment)) vi.stubEnv(name, value);
+  cleanUp.push(async () => vi.unstubAllEnvs());
+  const { server } = await serve({ tableApi: true, clock });
+  expect(await (await connect(server)).invoke("join", "room")).toBeNull();
+  expect(await rows(engine)).toContain("G#chat#room");
+  expect(server.environment).toEqual({
+    SIGNALR_TABLE: server.table.name,
+    SIGNALR_CALLBACK_URL: server.callbackUrl,
+    AWS_ENDPOINT_URL_DYNAMODB: `${engine.url}/_gateway/dynamodb`,
+  });
 });
 
 it("gives the data directory back when it cannot start", async () => {

@@ -15,6 +15,8 @@ type MembershipVerbs = Pick<
 >;
 
 const DELETES_AT_ONCE = 16;
+/** Longest sort key. */
+const KEY_BYTES = 1024;
 
 export function membershipRows(table: TableClient): MembershipVerbs {
   const hubOf = (hub: string): Audience => ({ kind: "hub", hub });
@@ -50,6 +52,8 @@ export function membershipRows(table: TableClient): MembershipVerbs {
     leave,
     groups: (connectionId) => groupsOf(table, connectionId),
     async member(connectionId, hub) {
+      // No connection has such an id, and a key cannot have it either.
+      if (connectionId === "" || Buffer.byteLength(connectionId) > KEY_BYTES) return undefined;
       const row = await table.get(keys.membership(hubOf(hub), connectionId));
       return row === undefined ? undefined : { connectionId, transportId: String(row.transport) };
     },

@@ -1,16 +1,13 @@
 // Builds the `hub` for one run of the author's code, and keeps track of what that run leaves to be done.
 
 import type { Channel } from "./channel.ts";
-import { type ClientProxy, clientProxy, type SingleClientProxy, singleClientProxy } from "./client-proxy.ts";
-import { askAll, askOne, type InvokeOptions } from "./client-results.ts";
+import { createCallerClients, createCallerGroups } from "./clients.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
 import type { HubEntry } from "./define-service.ts";
-import { createDelivery, type Delivery, type DeliveryPorts } from "./delivery.ts";
-import { forEachLimit } from "./for-each-limit.ts";
-import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
+import { createDelivery, type DeliveryPorts } from "./delivery.ts";
+import type { HubCaller } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
-import { checkName } from "./names.ts";
-import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
+import { BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 import { traceFields } from "./telemetry.ts";
 import type { TraceContext } from "./trace-context.ts";
 
@@ -93,8 +90,12 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       items,
       aborted: aborted.signal,
       abort,
-      clients: createClients(ports, { ...context, delivery, hub: hub.path, caller: connectionId, track }),
-      groups: createGroups(ports, hub.path, self, track),
+      clients: createCallerClients(
+        { ports, delivery, hub: hub.path, track, onAsk: context.onAsk },
+        connectionId,
+        channel !== undefined,
+      ),
+      groups: createCallerGroups(ports.store, hub.path, self, track),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
       traceContext: context.traceContext,
@@ -128,148 +129,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   };
 }
 
-const RECIPIENTS_AT_ONCE = 64;
-const AUDIENCES_AT_ONCE = 8;
-
 /** The session moves with its connection. */
 async function saveItems(store: Store, transportId: string, changes: Parameters<Store["saveItems"]>[1]): Promise<void> {
   if (await store.saveItems(transportId, changes)) return;
   const next = (await store.transport(transportId))?.next;
   if (next !== undefined) await saveItems(store, next, changes);
-}
-
-type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
-
-interface ClientsContext extends Pick<CallerContext, "channel" | "onAsk"> {
-  readonly delivery: Delivery;
-  readonly hub: string;
-  readonly caller: string;
-  readonly track: Track;
-}
-
-function createClients(ports: CallerPorts, context: ClientsContext): HubClients<unknown> {
-  const { delivery, hub, caller, channel, track, onAsk } = context;
-  const invocation = (target: string, args: readonly unknown[], id?: string) =>
-    ({ kind: "invocation", target, args, ...(id !== undefined && { id }) }) as const;
-  // An ended connection is still a member while its `onDisconnected` runs.
-  const always = channel === undefined ? [caller] : [];
-
-  /** Waiting for a client begins. */
-  const ask = <Result>(operation: () => Promise<Result>): Promise<Result> =>
-    track(async () => {
-      onAsk?.();
-      return operation();
-    });
-
-  function toAll(audiences: readonly Audience[], except: readonly string[] = []): ClientProxy<unknown> {
-    const left = new Set([...always, ...except]);
-    return clientProxy(
-      (target, args) =>
-        track(async () => {
-          const message = invocation(target, args);
-          await forEachLimit(audiences, AUDIENCES_AT_ONCE, (audience) => delivery.toAudience(audience, message, left));
-        }),
-      (target, args, options) =>
-        ask(async () => {
-          const ids = new Set<string>();
-          for (const audience of audiences) {
-            for await (const page of ports.store.members(audience)) {
-              for (const { connectionId } of page) if (!left.has(connectionId)) ids.add(connectionId);
-            }
-          }
-          return askMany([...ids], target, args, options);
-        }),
-    );
-  }
-
-  function toConnections(connectionIds: readonly string[]): ClientProxy<unknown> {
-    // Named twice is addressed once, as for users; only a group named twice gets two messages.
-    const recipients = [...new Set(connectionIds)].filter((id) => !always.includes(id));
-    return clientProxy(
-      (target, args) =>
-        track(async () => {
-          const message = invocation(target, args);
-          await forEachLimit(recipients, RECIPIENTS_AT_ONCE, (id) => delivery.toConnection(id, message));
-        }),
-      (target, args, options) => ask(() => askMany(recipients, target, args, options)),
-    );
-  }
-
-  function askMany(ids: readonly string[], target: string, args: readonly unknown[], options?: InvokeOptions) {
-    const send = (id: string) =>
-      forEachLimit(ids, RECIPIENTS_AT_ONCE, (each) => delivery.toConnection(each, invocation(target, args, id)));
-    return askAll(ports, ids, send, options);
-  }
-
-  function toOne(connectionId: string): SingleClientProxy<unknown> {
-    const isCaller = connectionId === caller && channel !== undefined;
-    async function send(message: ReturnType<typeof invocation>): Promise<boolean> {
-      if (!isCaller) return !always.includes(connectionId) && delivery.toConnection(connectionId, message);
-      await delivery.toCaller(message);
-      return true;
-    }
-    return singleClientProxy(
-      (target, args) =>
-        track(async () => {
-          await send(invocation(target, args));
-        }),
-      (target, args, options) =>
-        ask(() => askOne(ports, connectionId, (id) => send(invocation(target, args, id)), options)),
-    );
-  }
-
-  const everybody: Audience = { kind: "hub", hub };
-  const group = (name: string): Audience => ({
-    kind: "group",
-    hub,
-    group: checkName(name, "Cannot send to an empty group name."),
-  });
-  const user = (name: string): Audience => ({
-    kind: "user",
-    hub,
-    user: checkName(name, "Cannot send to an empty user name."),
-  });
-  return {
-    all: toAll([everybody]),
-    allExcept: (ids) => toAll([everybody], ids),
-    caller: toOne(caller),
-    others: toAll([everybody], [caller]),
-    client: toOne,
-    clients: (ids) => toConnections(ids),
-    group: (name) => toAll([group(name)]),
-    groups: (names) => toAll(names.map(group)),
-    groupExcept: (name, ids) => toAll([group(name)], ids),
-    othersInGroup: (name) => toAll([group(name)], [caller]),
-    user: (name) => toAll([user(name)]),
-    users: (names) => toAll([...new Set(names)].map(user)),
-  };
-}
-
-function createGroups(
-  ports: CallerPorts,
-  hub: string,
-  self: { connectionId: string; transportId: string },
-  track: Track,
-): HubGroups {
-  const { store } = ports;
-  return {
-    add: (group) =>
-      track(async () => {
-        await store.join(self, hub, checkName(group, "A group needs a name."));
-      }),
-    remove: (group) => track(() => store.leave(self.connectionId, hub, checkName(group, "A group needs a name."))),
-    list: () => track(() => store.groups(self.connectionId)),
-    addToGroup: (connectionId, group) =>
-      track(async () => {
-        checkName(group, "A group needs a name.");
-        const member = connectionId === self.connectionId ? self : await store.member(connectionId, hub);
-        if (member !== undefined) await store.join(member, hub, group);
-      }),
-    removeFromGroup: (connectionId, group) =>
-      track(async () => {
-        checkName(group, "A group needs a name.");
-        const known = connectionId === self.connectionId || (await store.member(connectionId, hub)) !== undefined;
-        if (known) await store.leave(connectionId, hub, group);
-      }),
-  };
 }

@@ -31,7 +31,7 @@ export class InvocationCanceledError extends Error {
   }
 }
 
-type ResultPorts = Pick<OutboxPorts, "store" | "clock" | "random">;
+export type ResultPorts = Pick<OutboxPorts, "store" | "clock" | "random">;
 
 const TIMEOUT = 20_000;
 /** Between two looks for answers: soon at first. Milliseconds. */

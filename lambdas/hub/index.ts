@@ -1,5 +1,6 @@
 export type { ClientInterface, ClientProxy, SingleClientProxy } from "./client-proxy.ts";
 export { type Answers, InvocationCanceledError, type InvokeOptions } from "./client-results.ts";
+export type { HubContextClients, HubContextGroups } from "./clients.ts";
 export {
   type AnyHubDefinition,
   type Authorize,
@@ -32,6 +33,7 @@ export type {
   HubGroups,
   JsonValue,
 } from "./hub-caller.ts";
+export { type ClientOf, type HubContext, openHubContext } from "./hub-context.ts";
 export { HubException } from "./hub-exception.ts";
 export { asLocal, type HubOptions } from "./hub-options.ts";
 export type * from "./ports.ts";

@@ -6,6 +6,7 @@ import type { HttpApi } from "./http-api.ts";
 import type { Pages } from "./pages.ts";
 import { readBody } from "./requests.ts";
 import { type IsHub, routeRequest } from "./routes.ts";
+import type { TableApi } from "./table-api.ts";
 
 interface Services {
   readonly isHub: IsHub;
@@ -13,10 +14,11 @@ interface Services {
   readonly http: HttpApi;
   readonly pages: Pages | undefined;
   readonly faultApi: FaultApi | undefined;
+  readonly tableApi: TableApi | undefined;
 }
 
 /** Answers what is not an upgrade: hands each request to the service its route names. */
-export function serveRequests({ isHub, connections, http, pages, faultApi }: Services) {
+export function serveRequests({ isHub, connections, http, pages, faultApi, tableApi }: Services) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = "GET", url = "/", headers } = request;
     const route = routeRequest(method, url, isHub);
@@ -31,6 +33,10 @@ export function serveRequests({ isHub, connections, http, pages, faultApi }: Ser
       case "faults":
         if (faultApi === undefined) answerText(response, 404);
         else await faultApi(request, response);
+        break;
+      case "table":
+        if (tableApi === undefined) answerText(response, 404);
+        else await tableApi(request, response);
         break;
       case "negotiate":
         await http(request, response);

@@ -18,8 +18,9 @@ import { Invocations } from "./invocations.ts";
 import { lambdaApi } from "./lambda-api.ts";
 import { FOREIGN_HOST, hostCheck, isLocalName } from "./local-names.ts";
 import type { Pages } from "./pages.ts";
-import { type IsHub, routeUpgrade, STAGE_PATH } from "./routes.ts";
+import { type IsHub, routeUpgrade, STAGE_PATH, TABLE_PATH } from "./routes.ts";
 import { SocketApi } from "./socket-api.ts";
+import { tableApi } from "./table-api.ts";
 import { GOING_AWAY, type Transport } from "./transport.ts";
 
 export interface GatewayOptions {
@@ -39,6 +40,11 @@ export interface GatewayOptions {
    * @default false
    */
   readonly faultApi?: boolean;
+  /**
+   * An engine of DynamoDB that other processes of this machine may use. On a loopback address only: on others it stays
+   * off. @default none
+   */
+  readonly table?: SdkRequestHandler;
   /** Milliseconds from one start of the sweeper to the next. @default 60_000 */
   readonly sweepInterval?: number;
 }
@@ -59,6 +65,8 @@ export interface LocalGateway {
   readonly requestHandler: SdkRequestHandler;
   /** `requestHandler` of a LambdaClient, whose one function is the worker. */
   readonly lambda: SdkRequestHandler;
+  /** `endpoint` of a DynamoDBClient, if there is a table for others. */
+  readonly tableUrl: string | undefined;
   readonly faults: Faults;
   transports(): readonly TransportInfo[];
   /**
@@ -84,13 +92,16 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
   };
   const isOwnHost = hostCheck(options.host);
   const socketApi = new SocketApi({ transports, invocations, faults, events, clock, log, domainName: authority });
-  const isOpenToPages = options.faultApi === true && isLocalName(options.host ?? "127.0.0.1");
+  const isLocal = isLocalName(options.host ?? "127.0.0.1");
+  const isOpenToPages = options.faultApi === true && isLocal;
+  const table = isLocal ? options.table : undefined;
   const serve = serveRequests({
     isHub,
     connections,
     http: httpApi({ invocations, faults, events, clock }),
     pages,
     faultApi: isOpenToPages ? faultApi({ faults, events, clock, stopped: invocations.stopped }) : undefined,
+    tableApi: table === undefined ? undefined : tableApi(table),
   });
 
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
@@ -129,6 +140,7 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     callbackUrl: `http://${authority}${STAGE_PATH}`,
     requestHandler: inProcessHandler(connections),
     lambda: inProcessHandler(lambdaApi(invocations)),
+    tableUrl: table === undefined ? undefined : `http://${authority}${TABLE_PATH}`,
     faults,
     transports: () =>
       [...transports.values()].map(({ id, connectedAt, lastActiveAt }) => ({ id, connectedAt, lastActiveAt })),

@@ -7,6 +7,8 @@ import { decodePath, STAGE } from "./requests.ts";
 const GATEWAY_PATH = "/_gateway";
 /** Where pages find the fault switches. */
 const FAULTS_PATH = `${GATEWAY_PATH}/faults`;
+/** Where other processes find the embedded DynamoDB. */
+export const TABLE_PATH = `${GATEWAY_PATH}/dynamodb`;
 /** The stage: where raw sockets connect and below which `@connections` lies. */
 export const STAGE_PATH = `${GATEWAY_PATH}/${STAGE}`;
 
@@ -15,6 +17,7 @@ export type IsHub = (path: string) => boolean;
 export type RequestRoute =
   | { readonly kind: "gateway" }
   | { readonly kind: "faults" }
+  | { readonly kind: "table" }
   | { readonly kind: "negotiate" }
   | { readonly kind: "page"; readonly path: string }
   | { readonly kind: "refused"; readonly status: 400 | 404 | 405 };
@@ -22,6 +25,8 @@ export type RequestRoute =
 export function routeRequest(method: string, url: string, isHub: IsHub): RequestRoute {
   const { path } = split(url);
   if (path === FAULTS_PATH) return { kind: "faults" };
+  // The SDK adds the slash.
+  if (path === TABLE_PATH || path === `${TABLE_PATH}/`) return { kind: "table" };
   if (isGatewayPath(path)) return { kind: "gateway" };
   const decoded = decodePath(path);
   if (decoded === undefined) return { kind: "refused", status: 400 };

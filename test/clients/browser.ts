@@ -42,7 +42,7 @@ export async function startServer(): Promise<Server> {
 /** Started when its first line says where it listens. */
 async function spawnServer(port: string): Promise<{ child: ChildProcess; url: string }> {
   const { scripts } = JSON.parse(await readFile(`${ROOT}package.json`, "utf8")) as { scripts: { start: string } };
-  const args = scripts.start.replace(/^node /, "").replace(/--port \d+$/, `--port ${port}`);
+  const args = scripts.start.replace(/^node | --run "[^"]*"/g, "").replace(/--port \d+$/, `--port ${port}`);
   const child = spawn(process.execPath, args.split(" "), { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await Promise.race([
     once(createInterface(child.stdout), "line"),

@@ -44,7 +44,7 @@ export async function start(options: ServiceOptions, clock: TestClock = new Fake
   const service = defineService(options);
   // The first sweep begins before there is a table to watch, and deletes nothing.
   let watch = (_client: DynamoDBClient): void => undefined;
-  const local = { clock, log: recordingLog(lines) };
+  const local = { clock, log: recordingLog(lines), tableApi: true };
   const server = FRESH
     ? await runServer(
         { service },

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type App, Validations } from "aws-cdk-lib";
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Bucket } from "aws-cdk-lib/aws-s3";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { describe, expect, it } from "vitest";
@@ -28,6 +29,12 @@ describe("cdk-nag's AwsSolutions finds nothing that is not accepted", () => {
     new Bucket(stack, "Bucket");
     expect(violations(app)).toContain("AwsSolutions-S1");
   });
+});
+
+it("finds nothing in the rights of who sends from outside", () => {
+  const { app, stack, service } = deploy();
+  service.grantSend(new Role(stack, "Task", { assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com") }));
+  expect(violations(app)).toEqual([]);
 });
 
 it("accepts these findings, each with a reason, and no others", () => {

@@ -22,6 +22,8 @@ export interface DeployOptions {
   readonly service?: Partial<SignalRServiceProps>;
   readonly stack?: StackProps;
   readonly context?: NonNullable<AppProps["context"]>;
+  /** Adds what belongs beside the service. */
+  readonly beside?: (stack: Stack, service: SignalRService) => void;
 }
 
 export interface Deployed {
@@ -36,6 +38,7 @@ export function deploy(options: DeployOptions = {}): Deployed {
   const app = new App({ context: { ...options.context, "aws:cdk:bundling-stacks": [] } });
   const stack = new Stack(app, "Test", options.stack);
   const service = new SignalRService(stack, "Realtime", { entry: writeServiceFile(), ...options.service });
+  options.beside?.(stack, service);
   return { app, stack, service, template: Template.fromStack(stack) };
 }
 

@@ -1,3 +1,5 @@
+import { Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
+import { Code, Function as LambdaFunction, Runtime } from "aws-cdk-lib/aws-lambda";
 import { describe, expect, it } from "vitest";
 import { deploy, permissionsOf, read, resource, resources } from "./deployed.ts";
 
@@ -5,8 +7,7 @@ const { template } = deploy();
 
 const LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"];
 const READ = ["dynamodb:GetItem"];
-const ACCEPT = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
-const SERVE = [...ACCEPT.slice(0, 3), "dynamodb:Query", "dynamodb:UpdateItem"];
+const SERVE = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"];
 const STAGE = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<RealtimeSocketsApi>/prod";
 const SOCKETS = {
   [`${STAGE}/POST/@connections/*`]: ["execute-api:ManageConnections"],
@@ -17,7 +18,7 @@ const WORKER = { "<RealtimeWork.Arn>": ["lambda:InvokeFunction"] };
 
 describe("each function may do what it does, and nothing else", () => {
   it.each([
-    ["Connect", { "<RealtimeTable.Arn>": ACCEPT, ...SOCKETS }],
+    ["Connect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
     ["Disconnect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Negotiate", { "<RealtimeTable.Arn>": READ }],
@@ -29,6 +30,45 @@ describe("each function may do what it does, and nothing else", () => {
       [`<Realtime${name}Logs.Arn>`]: LOGS,
       ...expected,
     });
+  });
+});
+
+describe("who sends from outside", () => {
+  const {
+    stack,
+    service,
+    template: given,
+  } = deploy({
+    beside(scope, realtime) {
+      const code = Code.fromInline("exports.handler = async () => {}");
+      const inline = { code, handler: "index.handler", runtime: Runtime.NODEJS_24_X };
+      realtime.addSender(new LambdaFunction(scope, "Shop", inline));
+      const assumedBy = new ServicePrincipal("ecs-tasks.amazonaws.com");
+      realtime.grantSend(new Role(scope, "Task", { assumedBy })).assertSuccess();
+    },
+  });
+
+  it.each(["ShopServiceRole", "Task"])("%s may write the table's items, and post to and close sockets", (role) => {
+    const policies = Object.values(resources(given, "AWS::IAM::Policy")).map(({ Properties }) => Properties);
+    const own = policies.find(({ Roles }) => Roles.some((each: unknown) => read(each) === `<${role}>`));
+    const allowed = own?.PolicyDocument.Statement.map((statement: { Action: unknown; Resource: unknown }) => [
+      [statement.Action].flat().sort(),
+      [statement.Resource].flat().map(read),
+    ]);
+    expect(allowed).toEqual([
+      [SERVE, ["<RealtimeTable.Arn>"]],
+      [["execute-api:ManageConnections"], Object.keys(SOCKETS)],
+    ]);
+  });
+
+  it("a function is told table and callback URL, and nothing else", () => {
+    const { Variables } = resource(given, "Shop").Properties.Environment;
+    const message = resource(given, "RealtimeMessage").Properties.Environment.Variables;
+    expect(Variables).toEqual({
+      SIGNALR_TABLE: message.SIGNALR_TABLE,
+      SIGNALR_CALLBACK_URL: message.SIGNALR_CALLBACK_URL,
+    });
+    expect(stack.resolve(service.senderEnvironment)).toEqual(Variables);
   });
 });
 

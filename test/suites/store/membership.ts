@@ -24,6 +24,13 @@ export function membershipSuite(harness: Harness): void {
       expect(await membersOf(userOf("undefined"))).toEqual([]);
     });
 
+    it.each(["", "x".repeat(1025), "é".repeat(513), "__proto__"])(
+      "is not of an id that nobody has: %j",
+      async (other) => {
+        expect(await store.member(other, HUB)).toBeUndefined();
+      },
+    );
+
     it("of a group lasts from join to leave, however often they are said", async () => {
       const connection = await connect();
       const group = id("group");
