@@ -9,6 +9,7 @@ import { forEachLimit } from "./for-each-limit.ts";
 import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import { checkName } from "./names.ts";
+import { NO_SERVICES } from "./services.ts";
 import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 
 export type CallerPorts = DeliveryPorts;
@@ -23,8 +24,8 @@ export interface CallerContext {
 }
 
 export interface Caller {
-  // biome-ignore lint/suspicious/noExplicitAny: the definition's own type of client
-  readonly hub: HubCaller<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: the definition's own types of client and services
+  readonly hub: HubCaller<any, any>;
   /** Whether `hub.abort()` was called. */
   readonly abortRequested: boolean;
   /** Waits for what was started and not awaited, then writes changed items back. */
@@ -33,6 +34,8 @@ export interface Caller {
   expire(reason: Error): void;
   /** @throws what it expired with, if it has. */
   throwIfExpired(): void;
+  /** What `hub.services` is from here on. */
+  provide(services: object): void;
   /** Items as they are now, as JSON by key. */
   items(): Session["items"];
 }
@@ -50,6 +53,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   let abortRequested = false;
   let saved = session.items;
   let expired: Error | undefined;
+  let services = NO_SERVICES;
 
   /** Every operation goes through here: refused when the hub is dead, waited for when the author does not. */
   function track<Result>(operation: () => Promise<Result>): Promise<Result> {
@@ -89,6 +93,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       groups: createGroups(ports, hub.path, self, track),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
+      get services() {
+        return services;
+      },
       redelivered: context.redelivered,
     },
     get abortRequested() {
@@ -111,6 +118,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
     },
     throwIfExpired() {
       if (expired !== undefined) throw expired;
+    },
+    provide(given) {
+      services = given;
     },
     items: () => saved,
   };

@@ -1,7 +1,10 @@
 // How a service is written down: its hubs, who may come in, and how long silence lasts.
 
-import type { AnyHubDefinition } from "./define-hub.ts";
+import { type Authorize, checkPolicies, type Demand, type Policy } from "./authorization.ts";
+import type { AnyHubDefinition, HubDefinition } from "./define-hub.ts";
+import { type AnyHubFilter, checkFilters, type HubFilter } from "./filters.ts";
 import type { Authenticate } from "./ports.ts";
+import type { ServicesFactory } from "./services.ts";
 
 /** Bearer tokens: verified with a shared secret, or with the keys a JWKS URL publishes. */
 export type JwtBearerOptions = {
@@ -73,6 +76,15 @@ export interface ServiceOptions {
   /** Says who sends a request: {@link jwtBearer}, or a function that returns claims, or null for nobody known. */
   readonly auth?: JwtBearer | Authenticate;
   readonly claimTypes?: ClaimTypes;
+  /** What `authorize: { policy: "…" }` of hubs and methods asks for, by name. */
+  readonly policies?: Readonly<Record<string, Policy>>;
+  /** Run around the methods and events of every hub, outside the hubs' own, the first one outermost. */
+  readonly filters?: readonly AnyHubFilter[];
+  /**
+   * Makes what handlers and filters find in `hub.services`: clients of databases and the like. Called once for each
+   * instance of a function, when it is needed first; again if it failed. @default nothing
+   */
+  readonly services?: ServicesFactory;
   /**
    * Origins whose pages may connect, scheme and host as browsers send them, or `"*"` for every page: not together
    * with an `auth` function, which may read cookies that browsers add to any page's requests.
@@ -97,6 +109,9 @@ export interface Service {
   readonly hubs: ReadonlyMap<string, HubEntry>;
   readonly auth: JwtBearer | Authenticate | undefined;
   readonly claimTypes: Required<ClaimTypes>;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly filters: readonly AnyHubFilter[];
+  readonly services: ServicesFactory | undefined;
   readonly allowedOrigins: readonly string[] | undefined;
   readonly requestHeaders: readonly string[];
   readonly lifetime: Required<LifetimeOptions>;
@@ -109,6 +124,23 @@ export interface HubEntry {
   readonly path: string;
   readonly definition: AnyHubDefinition;
 }
+
+/** The options that depend on each other: `services` must make what hubs and filters want. */
+type OptionsFor<Hubs, Services extends object> = {
+  readonly hubs: Hubs;
+  readonly filters?: readonly HubFilter<NoInfer<Services>>[];
+  readonly services?: ServicesFactory<Services>;
+} & (Services extends WantedBy<Hubs> ? unknown : { readonly services: ServicesFactory<WantedBy<Hubs>> });
+
+/** What all hubs together find in `hub.services`. */
+type WantedBy<Hubs> = {
+  [Path in keyof Hubs]: (wanted: ServicesOf<Hubs[Path]>) => void;
+}[keyof Hubs] extends (wanted: infer Wanted extends object) => void
+  ? Wanted
+  : object;
+
+// biome-ignore lint/suspicious/noExplicitAny: hubs of every client interface
+type ServicesOf<Hub> = Hub extends HubDefinition<any, any, infer Services> ? Services : object;
 
 const URI = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
 const DEFAULT_CLAIM_TYPES: Required<ClaimTypes> = {
@@ -124,17 +156,23 @@ const DEFAULT_CLAIM_TYPES: Required<ClaimTypes> = {
  * @example
  * export default defineService({ hubs: { chat }, allowedOrigins: ["https://app.example.com"] });
  */
-export function defineService(options: ServiceOptions): Service {
+export function defineService<Hubs extends ServiceOptions["hubs"], Services extends object = object>(
+  options: ServiceOptions & OptionsFor<Hubs, Services>,
+): Service {
   if (typeof options.auth === "function" && options.allowedOrigins?.includes("*")) {
     throw new TypeError(
       "`allowedOrigins` cannot be '*' when `auth` is a function: with cookies, every page a user visits could act as them. List the origins.",
     );
   }
+  const hubs = checkHubs(options.hubs);
   return {
     kind: "signalr-lambda.service",
-    hubs: checkHubs(options.hubs),
+    hubs,
     auth: checkAuth(options.auth),
     claimTypes: { ...DEFAULT_CLAIM_TYPES, ...options.claimTypes },
+    policies: checkPolicies(options.policies, [...hubs.values()].flatMap(demands)),
+    filters: checkFilters(options.filters),
+    services: checkServices(options.services),
     allowedOrigins: checkOrigins(options.allowedOrigins),
     requestHeaders: (options.requestHeaders ?? []).map((name) => name.toLowerCase()),
     lifetime: checkLifetime(options.lifetime ?? {}),
@@ -167,9 +205,23 @@ function checkHubs(hubs: ServiceOptions["hubs"]): ReadonlyMap<string, HubEntry> 
   return byPath;
 }
 
+/** Everything on a hub that may ask for a policy. */
+function demands({ path, definition }: HubEntry): readonly Demand[] {
+  const methods = Object.entries(definition.methods).map(([name, method]) => ({
+    what: `Method '${name}' of hub '${path}'`,
+    authorize: (method as { readonly authorize?: Authorize }).authorize,
+  }));
+  return [{ what: `Hub '${path}'`, authorize: definition.authorize }, ...methods];
+}
+
 function checkAuth(auth: ServiceOptions["auth"]): Service["auth"] {
   if (auth === undefined || typeof auth === "function" || auth?.kind === "jwtBearer") return auth;
   throw new TypeError("`auth` must be jwtBearer({ … }) or a function of the request.");
+}
+
+function checkServices(services: unknown): Service["services"] {
+  if (services === undefined || typeof services === "function") return services as Service["services"];
+  throw new TypeError("`services` must be a function that makes them: services: () => ({ db }).");
 }
 
 function checkOrigins(origins: readonly string[] | undefined): readonly string[] | undefined {

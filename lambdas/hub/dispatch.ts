@@ -3,11 +3,13 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientMessage } from "../protocol/index.ts";
+import { type Authorize, isAuthorized } from "./authorization.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
 import { byteLength, type Channel } from "./channel.ts";
 import type { HubEntry } from "./define-service.ts";
 import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { HubException } from "./hub-exception.ts";
+import { runMethod } from "./pipeline.ts";
 import type { Log } from "./ports.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Session, TransportState } from "./store.ts";
@@ -29,6 +31,7 @@ interface Method {
   readonly handler: (...args: unknown[]) => unknown;
   /** Undefined for the short form, whose arguments nobody checks. */
   readonly schemas: readonly StandardSchemaV1[] | undefined;
+  readonly authorize: Authorize | undefined;
 }
 
 /** Runs one invocation and writes its completion. True when the method closed its own connection. */
@@ -55,8 +58,8 @@ export async function dispatch(ports: CallerPorts, context: DispatchContext, inv
     // A schema may take its time, and the client has its error by then.
     caller.throwIfExpired();
     progress.bound = true;
-    const refusal = refuse(name, invocation);
-    return refusal ?? method.handler.call(hub.definition.methods, caller.hub, ...args);
+    const refusal = (await refuseUser(ports, context, method, args)) ?? refuse(name, invocation);
+    return refusal ?? runMethod({ service: ports.service, hub, caller }, method, args);
   });
   over.abort();
   context.session = { ...session, items: caller.items() };
@@ -123,9 +126,11 @@ function findMethod(hub: HubEntry, target: string): Method | undefined {
 }
 
 function toMethod(name: string, method: unknown): Method {
-  if (typeof method === "function") return { name, handler: method as Method["handler"], schemas: undefined };
-  const { handler, args } = method as { handler: Method["handler"]; args: readonly StandardSchemaV1[] };
-  return { name, handler, schemas: args };
+  if (typeof method === "function") {
+    return { name, handler: method as Method["handler"], schemas: undefined, authorize: undefined };
+  }
+  const { handler, args, authorize } = method as Omit<Method, "schemas"> & { args: Method["schemas"] };
+  return { name, handler, schemas: args, authorize };
 }
 
 /** Why a method that exists and takes these arguments is not run all the same. */
@@ -135,6 +140,19 @@ class Refusal {
   constructor(text: string) {
     this.text = text;
   }
+}
+
+async function refuseUser(
+  { service, log }: CallerPorts,
+  { hub, session, state: { connectionId } }: DispatchContext,
+  { name, authorize }: Method,
+  args: readonly unknown[],
+): Promise<Refusal | undefined> {
+  const { user, userIdentifier } = session;
+  const asked = { user, userIdentifier, hub: hub.path, method: name, args, connectionId };
+  if (await isAuthorized({ policies: service.policies, log }, authorize, asked)) return undefined;
+  log.info("A user may not call a hub method.", { hub: hub.path, method: name, connectionId });
+  return new Refusal(`Failed to invoke '${name}' because user is unauthorized`);
 }
 
 function refuse(name: string, { kind, streamIds }: Invocation): Refusal | undefined {

@@ -8,7 +8,7 @@ import type { RequestInfo, User } from "./store.ts";
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** What a hub method, `onConnected` and `onDisconnected` are given. Not to be kept after they return. */
-export interface HubCaller<Client> {
+export interface HubCaller<Client, Services extends object = object> {
   readonly connectionId: string;
   /** The id claim of a signed-in user. */
   readonly userIdentifier: string | undefined;
@@ -26,6 +26,8 @@ export interface HubCaller<Client> {
   readonly connections: HubConnections;
   /** Structured, bound to hub and connection. */
   readonly log: Log;
+  /** What `services` of `defineService` made for this instance of the function. */
+  readonly services: Services;
   /** True when a function died while running this event and it is run again. */
   readonly redelivered: boolean;
 }

@@ -1,10 +1,8 @@
+export type { Authorize, Policy, PolicyContext } from "./authorization.ts";
 export type { ClientInterface, ClientProxy } from "./client-proxy.ts";
 export {
   type AnyHubDefinition,
-  type Authorize,
   type CheckedMethod,
-  DisconnectError,
-  type DisconnectReason,
   defineHub,
   type HubDefinition,
   type HubEvents,
@@ -21,6 +19,8 @@ export {
   type Service,
   type ServiceOptions,
 } from "./define-service.ts";
+export { DisconnectError, type DisconnectReason } from "./disconnect-reason.ts";
+export type { HubFilter, HubInvocationContext, HubLifetimeContext } from "./filters.ts";
 export { forEachLimit } from "./for-each-limit.ts";
 export type {
   CloseOptions,
