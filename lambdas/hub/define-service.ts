@@ -76,6 +76,11 @@ export interface ServiceOptions {
   /** Says who sends a request: {@link jwtBearer}, or a function that returns claims, or null for nobody known. */
   readonly auth?: JwtBearer | Authenticate;
   readonly claimTypes?: ClaimTypes;
+  /**
+   * Closes a connection within 10 seconds after the access token has expired that opened it: `exp`, in seconds since
+   * the epoch, of the claims that `auth` returned. Its client may reconnect, with a token that is good. @default false
+   */
+  readonly closeOnAuthenticationExpiration?: boolean;
   /** What `authorize: { policy: "…" }` of hubs and methods asks for, by name. */
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Run around the methods and events of every hub, outside the hubs' own, the first one outermost. */
@@ -109,6 +114,7 @@ export interface Service {
   readonly hubs: ReadonlyMap<string, HubEntry>;
   readonly auth: JwtBearer | Authenticate | undefined;
   readonly claimTypes: Required<ClaimTypes>;
+  readonly closeOnAuthenticationExpiration: boolean;
   readonly policies: ReadonlyMap<string, Policy>;
   readonly filters: readonly AnyHubFilter[];
   readonly services: ServicesFactory | undefined;
@@ -170,6 +176,10 @@ export function defineService<Hubs extends ServiceOptions["hubs"], Services exte
     hubs,
     auth: checkAuth(options.auth),
     claimTypes: { ...DEFAULT_CLAIM_TYPES, ...options.claimTypes },
+    closeOnAuthenticationExpiration: checkBoolean(
+      "closeOnAuthenticationExpiration",
+      options.closeOnAuthenticationExpiration ?? false,
+    ),
     policies: checkPolicies(options.policies, [...hubs.values()].flatMap(demands)),
     filters: checkFilters(options.filters),
     services: checkServices(options.services),
@@ -217,6 +227,11 @@ function demands({ path, definition }: HubEntry): readonly Demand[] {
 function checkAuth(auth: ServiceOptions["auth"]): Service["auth"] {
   if (auth === undefined || typeof auth === "function" || auth?.kind === "jwtBearer") return auth;
   throw new TypeError("`auth` must be jwtBearer({ … }) or a function of the request.");
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`\`${name}\` is ${JSON.stringify(value)}; it is true or false.`);
 }
 
 function checkServices(services: unknown): Service["services"] {

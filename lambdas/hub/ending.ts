@@ -169,5 +169,6 @@ const MESSAGES: Readonly<Record<EndReason["code"], string>> = {
   rotated: "The gateway ends sockets after two hours; the client was told to come back.",
   function_died: "The function that ran onConnected died.",
   server_error: "A function failed; the log says why.",
+  token_expired: "The access token that opened the connection has expired.",
   outbox_full: "More waited for the client to come back than the outbox holds.",
 };

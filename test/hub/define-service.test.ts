@@ -25,6 +25,9 @@ describe("defineService", () => {
         disconnectTimeout: 30_000,
       },
       statefulReconnectBufferSize: 100_000,
+      closeOnAuthenticationExpiration: false,
+      filters: [],
+      services: undefined,
       enableDetailedErrors: false,
     });
   });
@@ -102,6 +105,10 @@ describe("defineService", () => {
       { hubs: { chat, "hubs/notes": askingMethod("premium") } },
       "Method 'secret' of hub 'hubs/notes' asks for the policy 'premium'. Define it in `policies` of defineService.",
     ],
+    ...[1, "true", ""].map((value): [object, string] => [
+      { hubs, closeOnAuthenticationExpiration: value },
+      `\`closeOnAuthenticationExpiration\` is ${JSON.stringify(value)}; it is true or false.`,
+    ]),
     [{ hubs, services: {} }, "`services` must be a function that makes them: services: () => ({ db })."],
     [{ hubs, filters: {} }, "`filters` must be an array of hub filters, the outermost first."],
     ...["clientTimeoutInterval", "keepAliveInterval", "handshakeTimeout", "disconnectTimeout"].flatMap((name) =>
