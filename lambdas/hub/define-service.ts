@@ -1,10 +1,10 @@
 // How a service is written down: its hubs, who may come in, and how long silence lasts.
 
 import { type Authorize, checkPolicies, type Demand, type Policy } from "./authorization.ts";
-import type { AnyHubDefinition, HubDefinition } from "./define-hub.ts";
-import { type AnyHubFilter, checkFilters, type HubFilter } from "./filters.ts";
+import type { AnyHubDefinition } from "./define-hub.ts";
+import { type AnyHubFilter, checkFilters } from "./filters.ts";
 import type { Authenticate } from "./ports.ts";
-import type { ServicesFactory } from "./services.ts";
+import { checkServices, type ServicesFactory, type ServicesFor } from "./services.ts";
 
 /** Bearer tokens: verified with a shared secret, or with the keys a JWKS URL publishes. */
 export type JwtBearerOptions = {
@@ -131,23 +131,6 @@ export interface HubEntry {
   readonly definition: AnyHubDefinition;
 }
 
-/** The options that depend on each other: `services` must make what hubs and filters want. */
-type OptionsFor<Hubs, Services extends object> = {
-  readonly hubs: Hubs;
-  readonly filters?: readonly HubFilter<NoInfer<Services>>[];
-  readonly services?: ServicesFactory<Services>;
-} & (Services extends WantedBy<Hubs> ? unknown : { readonly services: ServicesFactory<WantedBy<Hubs>> });
-
-/** What all hubs together find in `hub.services`. */
-type WantedBy<Hubs> = {
-  [Path in keyof Hubs]: (wanted: ServicesOf<Hubs[Path]>) => void;
-}[keyof Hubs] extends (wanted: infer Wanted extends object) => void
-  ? Wanted
-  : object;
-
-// biome-ignore lint/suspicious/noExplicitAny: hubs of every client interface
-type ServicesOf<Hub> = Hub extends HubDefinition<any, any, infer Services> ? Services : object;
-
 const URI = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims";
 const DEFAULT_CLAIM_TYPES: Required<ClaimTypes> = {
   userIdentifier: [`${URI}/nameidentifier`, "nameid", "sub"],
@@ -163,7 +146,7 @@ const DEFAULT_CLAIM_TYPES: Required<ClaimTypes> = {
  * export default defineService({ hubs: { chat }, allowedOrigins: ["https://app.example.com"] });
  */
 export function defineService<Hubs extends ServiceOptions["hubs"], Services extends object = object>(
-  options: ServiceOptions & OptionsFor<Hubs, Services>,
+  options: ServiceOptions & ServicesFor<Hubs, Services>,
 ): Service {
   if (typeof options.auth === "function" && options.allowedOrigins?.includes("*")) {
     throw new TypeError(
@@ -232,11 +215,6 @@ function checkAuth(auth: ServiceOptions["auth"]): Service["auth"] {
 function checkBoolean(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw new TypeError(`\`${name}\` is ${JSON.stringify(value)}; it is true or false.`);
-}
-
-function checkServices(services: unknown): Service["services"] {
-  if (services === undefined || typeof services === "function") return services as Service["services"];
-  throw new TypeError("`services` must be a function that makes them: services: () => ({ db }).");
 }
 
 function checkOrigins(origins: readonly string[] | undefined): readonly string[] | undefined {

@@ -1,9 +1,28 @@
 // What an author's code finds in `hub.services`: made once for each instance of a function.
 
+import type { HubDefinition } from "./define-hub.ts";
 import type { Service } from "./define-service.ts";
+import type { HubFilter } from "./filters.ts";
 
 /** Made when it is needed first. What it makes lives as long as the function's instance, and is no place for state. */
 export type ServicesFactory<Services extends object = object> = () => Services | Promise<Services>;
+
+/** The options that depend on each other: `services` must make what hubs and filters want. */
+export type ServicesFor<Hubs, Services extends object> = {
+  readonly hubs: Hubs;
+  readonly filters?: readonly HubFilter<NoInfer<Services>>[];
+  readonly services?: ServicesFactory<Services>;
+} & (Services extends WantedBy<Hubs> ? unknown : { readonly services: ServicesFactory<WantedBy<Hubs>> });
+
+/** What all hubs together find in `hub.services`. */
+type WantedBy<Hubs> = {
+  [Path in keyof Hubs]: (wanted: ServicesOf<Hubs[Path]>) => void;
+}[keyof Hubs] extends (wanted: infer Wanted extends object) => void
+  ? Wanted
+  : object;
+
+// biome-ignore lint/suspicious/noExplicitAny: hubs of every client interface
+type ServicesOf<Hub> = Hub extends HubDefinition<any, any, infer Services> ? Services : object;
 
 /** `services` of `defineService` failed. The next use tries again. */
 class ServicesError extends Error {
@@ -36,4 +55,10 @@ async function make(factory: ServicesFactory): Promise<object> {
   }
   if (typeof services === "object" && services !== null) return services;
   throw new ServicesError("`services` of defineService must return an object.");
+}
+
+/** @throws TypeError for anything but a function. */
+export function checkServices(services: unknown): ServicesFactory | undefined {
+  if (services === undefined || typeof services === "function") return services as ServicesFactory | undefined;
+  throw new TypeError("`services` must be a function that makes them: services: () => ({ db }).");
 }
