@@ -55,12 +55,12 @@ export type NextEvent = (context?: HubLifetimeContext) => Promise<void>;
 // biome-ignore lint/suspicious/noExplicitAny: filters with services of every type
 export type AnyHubFilter = HubFilter<any>;
 
-/** Runs `method` inside the filters, the first of them outermost. Resolves with what the outermost returns. */
-export async function invokeThrough(
+/** Runs `method` inside the filters, the first of them outermost: at once if there is none. What the outermost returns. */
+export function invokeThrough(
   filters: readonly AnyHubFilter[],
   context: HubInvocationContext,
   method: (args: readonly unknown[]) => unknown,
-): Promise<unknown> {
+): unknown {
   const at = filters.findIndex(({ invokeMethod }) => invokeMethod !== undefined);
   const filter = filters[at];
   if (filter?.invokeMethod === undefined) return method(context.hubMethodArguments);
@@ -72,33 +72,33 @@ export async function invokeThrough(
 }
 
 /** The same around `onConnected` or `onReconnected`. */
-export async function raiseThrough(
+export function raiseThrough(
   name: "onConnected" | "onReconnected",
   filters: readonly AnyHubFilter[],
   context: HubLifetimeContext,
   event: () => unknown,
-): Promise<void> {
+): unknown {
   const at = filters.findIndex((filter) => filter[name] !== undefined);
+  if (at === -1) return event();
   const inside = filters.slice(at + 1);
-  if (at === -1) await event();
-  else await filters[at]?.[name]?.(context, () => raiseThrough(name, inside, context, event));
+  return filters[at]?.[name]?.(context, async () => {
+    await raiseThrough(name, inside, context, event);
+  });
 }
 
 /** The same around `onDisconnected`. */
-export async function disconnectThrough(
+export function disconnectThrough(
   filters: readonly AnyHubFilter[],
   context: HubLifetimeContext,
   reason: DisconnectReason,
   event: (reason: DisconnectReason) => unknown,
-): Promise<void> {
+): unknown {
   const at = filters.findIndex(({ onDisconnected }) => onDisconnected !== undefined);
+  if (at === -1) return event(reason);
   const inside = filters.slice(at + 1);
-  if (at === -1) await event(reason);
-  else {
-    await filters[at]?.onDisconnected?.(context, reason, (_context, given) =>
-      disconnectThrough(inside, context, given ?? reason, event),
-    );
-  }
+  return filters[at]?.onDisconnected?.(context, reason, async (_context, given) => {
+    await disconnectThrough(inside, context, given ?? reason, event);
+  });
 }
 
 const VERBS = ["invokeMethod", "onConnected", "onReconnected", "onDisconnected"] as const;

@@ -11,7 +11,7 @@ import {
   invokeThrough,
   raiseThrough,
 } from "./filters.ts";
-import { servicesOf } from "./services.ts";
+import { NO_SERVICES, servicesOf } from "./services.ts";
 
 /** For whom code runs. */
 export interface Run {
@@ -26,32 +26,37 @@ export interface BoundMethod {
 }
 
 /** What the method returns, or a filter in its place; a generator's iterator as it is. Throws what either throws. */
-export async function runMethod(run: Run, { name, handler }: BoundMethod, args: readonly unknown[]): Promise<unknown> {
-  const context = { ...(await open(run)), hubMethodName: name, hubMethodArguments: args };
+export function runMethod(run: Run, { name, handler }: BoundMethod, args: readonly unknown[]): unknown {
   const { hub, caller } = run;
-  return invokeThrough(filtersOf(run), context, (given) => {
-    // Services and filters may take their time, and the client has its error by then.
-    caller.throwIfExpired();
-    return handler.call(hub.definition.methods, caller.hub, ...given);
-  });
+  return withServices(run, (context) =>
+    invokeThrough(filtersOf(run), { ...context, hubMethodName: name, hubMethodArguments: args }, (given) => {
+      // Services and filters may take their time, and the client has its error by then.
+      caller.throwIfExpired();
+      return handler.call(hub.definition.methods, caller.hub, ...given);
+    }),
+  );
 }
 
 /** Throws what the event or a filter throws. */
-export async function raiseEvent(run: Run, name: "onConnected" | "onReconnected"): Promise<void> {
+export function raiseEvent(run: Run, name: "onConnected" | "onReconnected"): unknown {
   const { hub, caller } = run;
-  await raiseThrough(name, filtersOf(run), await open(run), () => {
-    caller.throwIfExpired();
-    return hub.definition[name]?.(caller.hub);
-  });
+  return withServices(run, (context) =>
+    raiseThrough(name, filtersOf(run), context, () => {
+      caller.throwIfExpired();
+      return hub.definition[name]?.(caller.hub);
+    }),
+  );
 }
 
 /** The same for `onDisconnected`. */
-export async function raiseDisconnected(run: Run, reason: DisconnectReason): Promise<void> {
+export function raiseDisconnected(run: Run, reason: DisconnectReason): unknown {
   const { hub, caller } = run;
-  await disconnectThrough(filtersOf(run), await open(run), reason, (given) => {
-    caller.throwIfExpired();
-    return hub.definition.onDisconnected?.(caller.hub, given);
-  });
+  return withServices(run, (context) =>
+    disconnectThrough(filtersOf(run), context, reason, (given) => {
+      caller.throwIfExpired();
+      return hub.definition.onDisconnected?.(caller.hub, given);
+    }),
+  );
 }
 
 /** Whether anybody wants to know: if not, nothing need be made ready. */
@@ -62,10 +67,13 @@ export function isAwaited(
   return target.hub.definition[name] !== undefined || filtersOf(target).some((filter) => filter[name] !== undefined);
 }
 
-async function open({ service, caller }: Run): Promise<HubLifetimeContext> {
-  const services = await servicesOf(service);
-  caller.provide(services);
-  return { hub: caller.hub, services };
+/** At once when the service has none to make. */
+function withServices({ service, caller }: Run, code: (context: HubLifetimeContext) => unknown): unknown {
+  if (service.services === undefined) return code({ hub: caller.hub, services: NO_SERVICES });
+  return servicesOf(service, service.services).then((services) => {
+    caller.provide(services);
+    return code({ hub: caller.hub, services });
+  });
 }
 
 function filtersOf({ service, hub }: Pick<Run, "service" | "hub">): readonly AnyHubFilter[] {

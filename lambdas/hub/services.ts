@@ -35,11 +35,10 @@ export const NO_SERVICES: object = Object.freeze({});
 const made = new WeakMap<Service, Promise<object>>();
 
 /** @throws ServicesError when this attempt to make them failed; the next call is another attempt. */
-export function servicesOf(service: Service): Promise<object> {
-  const { services } = service;
+export function servicesOf(service: Service, factory: ServicesFactory): Promise<object> {
   const known = made.get(service);
   if (known !== undefined) return known;
-  const making = services === undefined ? Promise.resolve(NO_SERVICES) : make(services);
+  const making = make(factory);
   made.set(service, making);
   // The caller learns why.
   making.catch(() => made.delete(service));
