@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { SignJWT } from "jose";
 import type { Service } from "signalr-lambda";
 import { startLocalServer } from "signalr-lambda/local";
 import { expect, it, onTestFinished } from "vitest";
@@ -34,6 +35,7 @@ it.each([
   ["README.md", []],
   ["docs/lifetime.md", ["dom"]],
   ["docs/client.md", []],
+  ["docs/hubs.md", []],
 ])("compiles every block of %s", async (document, libraries) => {
   const { directory, count } = await extract(document);
   expect(count).toBeGreaterThan(0);
@@ -79,4 +81,34 @@ it("shows lifetime events in their order", async () => {
   expect(await left).toEqual([id, true]);
   await watcher.stop();
   await server.close();
+});
+
+it("shows policies and filters that do what it says", async () => {
+  const { directory } = await extract("docs/hubs.md");
+  const load = async (name: string) => ((await import(join(directory, name))) as { default: Service }).default;
+  const servers = await Promise.all(
+    ["policies.ts", "filters.ts"].map(async (name) => startLocalServer(await load(name))),
+  );
+  const [policies, filters] = servers.map(({ url }) => url);
+  const secret = new TextEncoder().encode("a secret of 32 characters, for this page");
+  const accessTokenFactory = () =>
+    new SignJWT({ employee_id: "7", role: "Moderator" })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime("1m")
+      .sign(secret);
+  const build = (url: string, options = {}) =>
+    new HubConnectionBuilder().withUrl(url, options).configureLogging(LogLevel.None).build();
+  const rooms = build(`${policies}/rooms`, { accessTokenFactory });
+  const announced = new Promise((resolve) => rooms.on("announced", resolve));
+  await expect(build(`${policies}/rooms`).start()).rejects.toThrow("Status code '401'");
+  await rooms.start();
+  await rooms.invoke("announce", "Hello");
+  expect(await announced).toBe("Hello");
+  const refused = "Failed to invoke 'export' because user is unauthorized";
+  await expect(rooms.invoke("export")).rejects.toThrow(new Error(refused));
+  const chat = build(`${filters}/chat`);
+  await chat.start();
+  expect(await chat.invoke("echo", "  trimmed ")).toBe("trimmed");
+  await Promise.all([rooms.stop(), chat.stop()]);
+  await Promise.all(servers.map((server) => server.close()));
 });

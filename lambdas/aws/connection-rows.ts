@@ -81,11 +81,21 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
 
 /** The transport row first: a crash after any of these writes leaves it for the sweeper to find. */
 async function accept(table: TableClient, connection: NewConnection): Promise<"accepted" | "taken"> {
-  const { transportId, connectionId, hub, deadline, rotateAt, session, resumeKey, issuedAt } = connection;
+  const {
+    transportId,
+    connectionId,
+    hub,
+    deadline,
+    rotateAt,
+    session,
+    resumeKey,
+    issuedAt,
+    authenticatedUntil: authUntil,
+  } = connection;
   const transport = keys.transport(transportId);
   const stateful = connection.stateful || undefined;
   const resumable = resumeKey !== undefined || stateful;
-  const row: Row = { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, stateful };
+  const row: Row = { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, authUntil, stateful };
   await table.put(transport, { ...row, ...(resumable && { resumable }) }, NEW);
   const user = session.userIdentifier;
   const [first] = await Promise.all([

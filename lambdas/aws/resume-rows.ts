@@ -111,7 +111,17 @@ export function resumeRows(table: TableClient): ResumeVerbs {
 const IS_FRESH = "attribute_exists(#lost) OR #deadline > :heardAfter OR #next = :next";
 
 async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean> {
-  const { from, transportId, deadline, rotateAt, session, now, stateful, issuedAt } = takeover;
+  const {
+    from,
+    transportId,
+    deadline,
+    rotateAt,
+    session,
+    now,
+    stateful,
+    issuedAt,
+    authenticatedUntil: authUntil,
+  } = takeover;
   const { connectionId, hub } = from;
   const transport = keys.transport(transportId);
   const row: Row = {
@@ -120,6 +130,7 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
     phase: "open",
     deadline,
     rotateAt,
+    authUntil,
     resumable: true,
     resuming: true,
     stateful: stateful || undefined,

@@ -2,7 +2,7 @@
 //
 // | row            | pk                | sk              | holds                                                   |
 // |----------------|-------------------|-----------------|---------------------------------------------------------|
-// | transport      | T#{shard 0-15}    | {transport id}  | connection, hub, phase, deadline, rotateAt, turn, end   |
+// | transport      | T#{shard 0-15}    | {transport id}  | connection, hub, phase, deadline, rotateAt, authUntil, turn, end |
 // | session        | S#{transport id}  | S               | user and request as JSON, each item as attribute i:{key}|
 // | connection     | C#{connection id} | C               | hub, transport, user, ended; with expiresAt a tombstone |
 // | its groups     | C#{connection id} | G#{group}       |                                                         |

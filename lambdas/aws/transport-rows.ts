@@ -187,7 +187,7 @@ function stillAs(from: EndFrom): { readonly condition: string; readonly values: 
 async function* due(table: TableClient, now: number): AsyncGenerator<{ transports: TransportState[]; total: number }> {
   // A frame was counted, and its function died before it took the free turn.
   const stranded = "(attribute_exists(#waiting) AND attribute_not_exists(#holder))";
-  const filter = `#deadline < :now OR #until < :now OR #rotateAt < :now OR ${stranded}`;
+  const filter = `#deadline < :now OR #until < :now OR #rotateAt < :now OR #authUntil < :now OR ${stranded}`;
   const partitions = transportPartitions.map((pk) =>
     table.query(pk, { filter, values: { ":now": now }, consistent: false }),
   );
@@ -294,6 +294,7 @@ export function toState(row: Row): TransportState {
     deadline: Number(row.deadline),
     previousDeadline: Number(row.previous ?? row.deadline),
     rotateAt: Number(row.rotateAt),
+    authenticatedUntil: row.authUntil === undefined ? undefined : Number(row.authUntil),
     turn,
     waiting: Number(row.waiting ?? 0),
     end: row.end === undefined ? undefined : JSON.parse(String(row.end)),

@@ -1,5 +1,6 @@
 // Who may come in: hub, origin, user. Asked at negotiate and again at connect.
 
+import { isAuthorized } from "./authorization.ts";
 import type { HubEntry, Service } from "./define-service.ts";
 import { isTooLong, NAME_BYTES } from "./names.ts";
 import type { Authenticate, AuthRequest, Claims, ClientRequest, Log } from "./ports.ts";
@@ -37,7 +38,7 @@ export async function admit(ports: AdmissionPorts, request: ClientRequest): Prom
   if (userIdentifier !== undefined && isTooLong(userIdentifier)) {
     return { status: 400, body: `A user identifier has at most ${NAME_BYTES} bytes` };
   }
-  return refuse(hub, user) ?? { hub, user, userIdentifier };
+  return (await refuse(ports, hub, user, userIdentifier)) ?? { hub, user, userIdentifier };
 }
 
 export function isRefusal(value: object): value is Refusal {
@@ -50,12 +51,16 @@ export function queryValue(query: ClientRequest["query"], name: string): string 
   return key === undefined ? undefined : query[key];
 }
 
-function refuse(hub: HubEntry, user: User): Refusal | undefined {
+async function refuse(
+  { service: { policies }, log }: AdmissionPorts,
+  hub: HubEntry,
+  user: User,
+  userIdentifier: string | undefined,
+): Promise<Refusal | undefined> {
   const { authorize } = hub.definition;
-  if (authorize === undefined) return undefined;
-  if (!user.isAuthenticated) return { status: 401, body: "Unauthorized" };
-  if (authorize === true || authorize.roles.some((role) => user.roles.includes(role))) return undefined;
-  return { status: 403, body: "Forbidden" };
+  const asked = { user, userIdentifier, hub: hub.path, method: undefined, args: [], connectionId: undefined };
+  if (await isAuthorized({ policies, log }, authorize, asked)) return undefined;
+  return user.isAuthenticated ? { status: 403, body: "Forbidden" } : { status: 401, body: "Unauthorized" };
 }
 
 /** A client that is no browser sends no Origin. A page of the same host may connect unless a list says otherwise. */

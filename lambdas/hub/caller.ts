@@ -7,6 +7,7 @@ import type { HubEntry } from "./define-service.ts";
 import { createDelivery, type DeliveryPorts } from "./delivery.ts";
 import type { HubCaller } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
+import { NO_SERVICES } from "./services.ts";
 import { BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 import { traceFields } from "./telemetry.ts";
 import type { TraceContext } from "./trace-context.ts";
@@ -26,8 +27,8 @@ export interface CallerContext {
 }
 
 export interface Caller {
-  // biome-ignore lint/suspicious/noExplicitAny: the definition's own type of client
-  readonly hub: HubCaller<any>;
+  // biome-ignore lint/suspicious/noExplicitAny: the definition's own types of client and services
+  readonly hub: HubCaller<any, any>;
   /** Whether `hub.abort()` was called. */
   readonly abortRequested: boolean;
   /** Waits for what was started and not awaited, then writes changed items back. */
@@ -38,6 +39,8 @@ export interface Caller {
   expire(reason: Error): void;
   /** @throws what it expired with, if it has. */
   throwIfExpired(): void;
+  /** What `hub.services` is from here on. */
+  provide(services: object): void;
   /** Items as they are now, as JSON by key. */
   items(): Session["items"];
 }
@@ -55,6 +58,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   let abortRequested = false;
   let saved = session.items;
   let expired: Error | undefined;
+  let services = NO_SERVICES;
 
   /** Every operation goes through here: refused when the hub is dead, waited for when the author does not. */
   function track<Result>(operation: () => Promise<Result>): Promise<Result> {
@@ -99,6 +103,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
       traceContext: context.traceContext,
+      get services() {
+        return services;
+      },
       redelivered: context.redelivered,
     },
     get abortRequested() {
@@ -124,6 +131,9 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
     },
     throwIfExpired() {
       if (expired !== undefined) throw expired;
+    },
+    provide(given) {
+      services = given;
     },
     items: () => saved,
   };

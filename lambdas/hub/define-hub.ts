@@ -1,11 +1,14 @@
 // How a hub is written down: `defineHub<Client>()({ methods, onConnected, … })`, with types that infer from schemas.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type Authorize, checkAuthorize } from "./authorization.ts";
+import { checkKeys } from "./check-keys.ts";
 import type { ClientInterface } from "./client-proxy.ts";
+import type { DisconnectReason } from "./disconnect-reason.ts";
+import { checkFilters, type HubFilter } from "./filters.ts";
 import type { HubCaller } from "./hub-caller.ts";
 import { checkHubOptions, HUB_OPTION_NAMES, type HubOptions } from "./hub-options.ts";
 import { publishedName } from "./published-name.ts";
-import type { EndReason } from "./store.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a position that must accept every function
 type AnyFunction = (...args: any[]) => unknown;
@@ -16,20 +19,19 @@ type Outputs<Args> = {
 // biome-ignore lint/suspicious/noExplicitAny: without schemas the arguments are the client's word
 type Parameters<Args> = Args extends readonly StandardSchemaV1[] ? Outputs<Args> : any[];
 
-/** Who may use a hub: anyone signed in, or those with one of the roles. */
-export type Authorize = true | { readonly roles: readonly string[] };
-
 /** A string; spelled so that TypeScript infers the very name. */
 type MethodName = "" | (string & {});
 
 /** A method whose arguments are checked at run time; types come from the schemas. */
-export interface CheckedMethod<Client, Args> {
+export interface CheckedMethod<Client, Args, Services extends object = object> {
   /** The name that clients call it by, as `[HubMethodName]`: then its key is none. @default its key */
   readonly name?: MethodName;
   /** One Standard Schema (zod, valibot, arktype, …) per argument. */
   readonly args: Args & Schemas;
+  /** Who may call it, of those who may use the hub. Judged when the arguments have been checked. */
+  readonly authorize?: Authorize;
   /** A generator is a streaming method: clients call it with `stream`, and what it yields are the items. */
-  readonly handler: (hub: HubCaller<Client>, ...args: Parameters<Args>) => unknown;
+  readonly handler: (hub: HubCaller<Client, Services>, ...args: Parameters<Args>) => unknown;
   /** For a streaming method that is no generator: the handler returns an iterable, or a promise of one. */
   readonly streams?: boolean;
   /** Runs in a worker, for up to 14 minutes, beside the connection's other invocations. @default 25 s, one at a time */
@@ -37,8 +39,11 @@ export interface CheckedMethod<Client, Args> {
 }
 
 /** The short form: a bare function. Arguments arrive unchecked. */
-// biome-ignore lint/suspicious/noExplicitAny: the author's annotations decide
-export type ShortMethod<Client> = (hub: HubCaller<Client>, ...args: any[]) => unknown;
+export type ShortMethod<Client, Services extends object = object> = (
+  hub: HubCaller<Client, Services>,
+  // biome-ignore lint/suspicious/noExplicitAny: the author's annotations decide
+  ...args: any[]
+) => unknown;
 
 type NoExtra<Methods> = {
   [Key in keyof Methods]: Methods[Key] extends AnyFunction
@@ -46,49 +51,34 @@ type NoExtra<Methods> = {
     : { [Property in Exclude<keyof Methods[Key], keyof CheckedMethod<unknown, unknown>>]: never };
 };
 
-/** Why `onDisconnected` runs. */
-export interface DisconnectReason {
-  /** The client stopped; false when its transport was lost, it was silent too long, or the server closed it. */
-  readonly stopCalled: boolean;
-  /** What went wrong, if anything did. */
-  readonly error: DisconnectError | undefined;
-}
-
-/** `code` is stable and meant for programs; the message is meant for people. */
-export class DisconnectError extends Error {
-  override readonly name = "DisconnectError";
-  readonly code: EndReason["code"];
-
-  constructor(code: EndReason["code"], message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
-export interface HubEvents<Client> extends HubOptions {
-  /** Demands a signed-in user, or one with a role, for everything on this hub: 401 and 403 otherwise. */
+export interface HubEvents<Client, Services extends object = object> extends HubOptions {
+  /** Demands a signed-in user, a role or a policy for everything on this hub: 401 and 403 otherwise. */
   authorize?: Authorize;
+  /** Run around the hub's methods and events, inside those of the service, the first one outermost. */
+  filters?: readonly HubFilter<Services>[];
   /** Runs after the handshake and before the connection's first message. Throwing closes the connection. */
-  onConnected?(hub: HubCaller<Client>): unknown;
+  onConnected?(hub: HubCaller<Client, Services>): unknown;
   /** Runs when a client came back with its resume key: the same connection id, groups and items, a new transport. */
-  onReconnected?(hub: HubCaller<Client>): unknown;
+  onReconnected?(hub: HubCaller<Client, Services>): unknown;
   /** Runs once per connection that was connected, with its groups still in place. */
-  onDisconnected?(hub: HubCaller<Client>, reason: DisconnectReason): unknown;
+  onDisconnected?(hub: HubCaller<Client, Services>, reason: DisconnectReason): unknown;
 }
 
 /** What `defineHub` returns and `defineService` takes. */
-export interface HubDefinition<Client, Methods> extends HubEvents<Client> {
+export interface HubDefinition<Client, Methods, Services extends object = object> extends HubEvents<Client, Services> {
   /** Carries the client interface for `typeof hub`; there is no value at run time. */
   readonly _client?: Client;
+  /** The same for the services that it wants. */
+  readonly _services?: Services;
   readonly methods: Methods;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: holds hubs of every client interface
-export type AnyHubDefinition = HubDefinition<any, Readonly<Record<string, unknown>>>;
+// biome-ignore lint/suspicious/noExplicitAny: holds hubs of every client interface, with services of every type
+export type AnyHubDefinition = HubDefinition<any, Readonly<Record<string, unknown>>, any>;
 
 /**
- * Defines a hub. The type argument says what the server may call on clients; the extra pair of parentheses lets
- * TypeScript infer everything else.
+ * Defines a hub. The first type argument says what the server may call on clients, the second, if any, which services
+ * its code finds in `hub.services`; the extra pair of parentheses lets TypeScript infer everything else.
  *
  * Only own keys of `methods` can be called, or the `name` of a method instead of its key, in any case (`SendMessage`
  * finds `sendMessage`).
@@ -103,41 +93,25 @@ export type AnyHubDefinition = HubDefinition<any, Readonly<Record<string, unknow
  *   },
  * });
  */
-export function defineHub<Client extends ClientInterface<Client>>(): <Args, Methods>(
+export function defineHub<Client extends ClientInterface<Client>, Services extends object = object>(): <Args, Methods>(
   definition: {
-    methods: { [Key in keyof Args]: CheckedMethod<Client, Args[Key]> | ShortMethod<Client> } & Methods &
+    methods: {
+      [Key in keyof Args]: CheckedMethod<Client, Args[Key], Services> | ShortMethod<Client, Services>;
+    } & Methods &
       NoExtra<Methods>;
-  } & HubEvents<Client>,
-) => HubDefinition<Client, Methods> {
+  } & HubEvents<Client, Services>,
+) => HubDefinition<Client, Methods, Services> {
   return (definition) => {
-    checkKeys("defineHub", definition, [
-      "methods",
-      "authorize",
-      "onConnected",
-      "onReconnected",
-      "onDisconnected",
-      ...HUB_OPTION_NAMES,
-    ]);
+    checkKeys("defineHub", definition, KEYS);
     checkHubOptions(definition);
-    checkAuthorize(definition.authorize);
+    checkAuthorize("a hub", definition.authorize);
+    checkFilters(definition.filters);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;
   };
 }
 
-/** A misspelt `authorize` would open what it is meant to close. */
-function checkKeys(what: string, given: object, known: readonly string[]): void {
-  const unknown = Object.keys(given).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  throw new TypeError(`${what} does not know '${unknown}'. It takes ${known.join(", ")}.`);
-}
-
-function checkAuthorize(authorize: unknown): void {
-  if (authorize === undefined || authorize === true) return;
-  const roles = (authorize as { roles?: unknown } | null)?.roles;
-  if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return;
-  throw new TypeError('`authorize` of a hub must be true or { roles: ["Admin", …] }.');
-}
+const KEYS = ["methods", "authorize", "filters", "onConnected", "onReconnected", "onDisconnected", ...HUB_OPTION_NAMES];
 
 function checkMethods(methods: Readonly<Record<string, unknown>>): void {
   if (typeof methods !== "object" || methods === null)
@@ -162,7 +136,8 @@ function checkMethod(name: string, method: unknown): void {
     throw new TypeError(`Hub method '${name}' must be a function or { args, handler }.`);
   }
   if (typeof method === "object" && method !== null) {
-    checkKeys(`Hub method '${name}'`, method, ["name", "args", "handler", "streams", "longRunning"]);
+    checkKeys(`Hub method '${name}'`, method, ["name", "args", "authorize", "handler", "streams", "longRunning"]);
+    checkAuthorize(`hub method '${name}'`, (method as { authorize?: unknown }).authorize);
   }
   const args = typeof method === "function" ? [] : (method as { args?: unknown }).args;
   if (!Array.isArray(args) || args.some((schema) => !isSchema(schema))) {

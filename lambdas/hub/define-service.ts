@@ -1,8 +1,11 @@
 // How a service is written down: its hubs, who may come in, and how long silence lasts.
 
+import { type Authorize, checkPolicies, type Demand, type Policy } from "./authorization.ts";
 import type { AnyHubDefinition } from "./define-hub.ts";
+import { type AnyHubFilter, checkFilters } from "./filters.ts";
 import { type HubOptions, hubOptions } from "./hub-options.ts";
 import type { Authenticate } from "./ports.ts";
+import { checkServices, type ServicesFactory, type ServicesFor } from "./services.ts";
 
 /** Bearer tokens: verified with a shared secret, or with the keys a JWKS URL publishes. */
 export type JwtBearerOptions = {
@@ -76,6 +79,20 @@ export interface ServiceOptions extends HubOptions {
   readonly auth?: JwtBearer | Authenticate;
   readonly claimTypes?: ClaimTypes;
   /**
+   * Closes a connection within 10 seconds after the access token has expired that opened it: `exp`, in seconds since
+   * the epoch, of the claims that `auth` returned. Its client may reconnect, with a token that is good. @default false
+   */
+  readonly closeOnAuthenticationExpiration?: boolean;
+  /** What `authorize: { policy: "…" }` of hubs and methods asks for, by name. */
+  readonly policies?: Readonly<Record<string, Policy>>;
+  /** Run around the methods and events of every hub, outside the hubs' own, the first one outermost. */
+  readonly filters?: readonly AnyHubFilter[];
+  /**
+   * Makes what handlers and filters find in `hub.services`: clients of databases and the like. Called once for each
+   * instance of a function, when it is needed first; again if it failed. @default nothing
+   */
+  readonly services?: ServicesFactory;
+  /**
    * Origins whose pages may connect, scheme and host as browsers send them, or `"*"` for every page: not together
    * with an `auth` function, which may read cookies that browsers add to any page's requests.
    * @default pages of the same host only
@@ -102,6 +119,10 @@ export interface Service {
   readonly hubs: ReadonlyMap<string, HubEntry>;
   readonly auth: JwtBearer | Authenticate | undefined;
   readonly claimTypes: Required<ClaimTypes>;
+  readonly closeOnAuthenticationExpiration: boolean;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly filters: readonly AnyHubFilter[];
+  readonly services: ServicesFactory | undefined;
   readonly allowedOrigins: readonly string[] | undefined;
   readonly requestHeaders: readonly string[];
   readonly lifetime: Required<LifetimeOptions>;
@@ -131,17 +152,27 @@ const DEFAULT_CLAIM_TYPES: Required<ClaimTypes> = {
  * @example
  * export default defineService({ hubs: { chat }, allowedOrigins: ["https://app.example.com"] });
  */
-export function defineService(options: ServiceOptions): Service {
+export function defineService<Hubs extends ServiceOptions["hubs"], Services extends object = object>(
+  options: ServiceOptions & ServicesFor<Hubs, Services>,
+): Service {
   if (typeof options.auth === "function" && options.allowedOrigins?.includes("*")) {
     throw new TypeError(
       "`allowedOrigins` cannot be '*' when `auth` is a function: with cookies, every page a user visits could act as them. List the origins.",
     );
   }
+  const hubs = checkHubs(options.hubs, options);
   return {
     kind: "signalr-lambda.service",
-    hubs: checkHubs(options.hubs, options),
+    hubs,
     auth: checkAuth(options.auth),
     claimTypes: { ...DEFAULT_CLAIM_TYPES, ...options.claimTypes },
+    closeOnAuthenticationExpiration: checkBoolean(
+      "closeOnAuthenticationExpiration",
+      options.closeOnAuthenticationExpiration ?? false,
+    ),
+    policies: checkPolicies(options.policies, [...hubs.values()].flatMap(demands)),
+    filters: checkFilters(options.filters),
+    services: checkServices(options.services),
     allowedOrigins: checkOrigins(options.allowedOrigins),
     requestHeaders: (options.requestHeaders ?? []).map((name) => name.toLowerCase()),
     lifetime: checkLifetime(options.lifetime ?? {}),
@@ -174,9 +205,23 @@ function checkHubs(hubs: ServiceOptions["hubs"], common: HubOptions): ReadonlyMa
   return byPath;
 }
 
+/** Everything on a hub that may ask for a policy. */
+function demands({ path, definition }: HubEntry): readonly Demand[] {
+  const methods = Object.entries(definition.methods).map(([name, method]) => ({
+    what: `Method '${name}' of hub '${path}'`,
+    authorize: (method as { readonly authorize?: Authorize }).authorize,
+  }));
+  return [{ what: `Hub '${path}'`, authorize: definition.authorize }, ...methods];
+}
+
 function checkAuth(auth: ServiceOptions["auth"]): Service["auth"] {
   if (auth === undefined || typeof auth === "function" || auth?.kind === "jwtBearer") return auth;
   throw new TypeError("`auth` must be jwtBearer({ … }) or a function of the request.");
+}
+
+function checkBoolean(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`\`${name}\` is ${JSON.stringify(value)}; it is true or false.`);
 }
 
 function checkOrigins(origins: readonly string[] | undefined): readonly string[] | undefined {

@@ -3,6 +3,7 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientMessage } from "../protocol/index.ts";
+import { type Authorize, isAuthorized } from "./authorization.ts";
 import { type Caller, type CallerPorts, createCaller } from "./caller.ts";
 import { byteLength, type Channel } from "./channel.ts";
 import { type CheckedMethod, isGenerator } from "./define-hub.ts";
@@ -11,6 +12,7 @@ import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { handOver } from "./hand-over.ts";
 import { HubException } from "./hub-exception.ts";
 import { detailOf } from "./hub-options.ts";
+import { runMethod } from "./pipeline.ts";
 import type { Log, Workers } from "./ports.ts";
 import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
@@ -45,6 +47,7 @@ interface Method {
   /** Whether it returns items. */
   readonly streams: boolean;
   readonly longRunning: boolean;
+  readonly authorize: Authorize | undefined;
 }
 
 /** Runs one invocation and writes its completion. True when the method closed its own connection. */
@@ -158,9 +161,9 @@ async function execute(
     // A schema may take its time, and the client has its error by then.
     caller.throwIfExpired();
     progress.bound = true;
-    const refusal = refuse(method, invocation);
+    const refusal = (await refuseUser(ports, context, method, args)) ?? refuse(method, invocation);
     if (refusal !== undefined) return refusal;
-    const result = await method.handler.call(hub.definition.methods, caller.hub, ...args);
+    const result = await runMethod({ service: ports.service, hub, caller }, method, args);
     if (!method.streams || work === undefined || invocation.id === undefined) return result;
     if (!isSource(result)) throw new Unstreamable(name);
     return sendItems(ports, channel, invocation.id, result, work.stop);
@@ -267,13 +270,18 @@ function findMethod(hub: HubEntry, target: string): Method | undefined {
 function toMethod(name: string, method: unknown): Method {
   if (typeof method === "function") {
     const handler = method as Method["handler"];
-    return { name, handler, schemas: undefined, streams: isGenerator(handler), longRunning: false };
+    const streams = isGenerator(handler);
+    return { name, handler, schemas: undefined, authorize: undefined, streams, longRunning: false };
   }
-  const { handler, args, streams, longRunning } = method as CheckedMethod<unknown, readonly StandardSchemaV1[]>;
+  const { handler, args, authorize, streams, longRunning } = method as CheckedMethod<
+    unknown,
+    readonly StandardSchemaV1[]
+  >;
   return {
     name,
     handler: handler as Method["handler"],
     schemas: args,
+    authorize,
     streams: streams === true || isGenerator(handler),
     longRunning: longRunning === true,
   };
@@ -286,6 +294,19 @@ class Refusal {
   constructor(text: string) {
     this.text = text;
   }
+}
+
+async function refuseUser(
+  { service, log }: CallerPorts,
+  { hub, session, state: { connectionId } }: DispatchContext,
+  { name, authorize }: Method,
+  args: readonly unknown[],
+): Promise<Refusal | undefined> {
+  const { user, userIdentifier } = session;
+  const asked = { user, userIdentifier, hub: hub.path, method: name, args, connectionId };
+  if (await isAuthorized({ policies: service.policies, log }, authorize, asked)) return undefined;
+  log.info("A user may not call a hub method.", { hub: hub.path, method: name, connectionId });
+  return new Refusal(`Failed to invoke '${name}' because user is unauthorized`);
 }
 
 function refuse({ name, streams, schemas }: Method, { kind, streamIds }: Invocation): Refusal | undefined {

@@ -6,7 +6,8 @@
 import type { ServerMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
 import { GOODBYE_TIME, sayGoodbye } from "./closing.ts";
-import { DisconnectError } from "./define-hub.ts";
+import { DisconnectError } from "./disconnect-reason.ts";
+import { isAwaited, raiseDisconnected } from "./pipeline.ts";
 import { runLimited } from "./run-limited.ts";
 import {
   type ConnectionState,
@@ -140,15 +141,16 @@ async function runDisconnected(
   reason: EndReason,
   request: EndRequest,
 ): Promise<void> {
-  const hub = ports.service.hubs.get(claimed.hub.toLowerCase());
-  if (hub?.definition.onDisconnected === undefined) return;
+  const { service } = ports;
+  const hub = service.hubs.get(claimed.hub.toLowerCase());
+  if (hub === undefined || !isAwaited({ service, hub }, "onDisconnected")) return;
   const session = request.session ?? (await ports.store.session(claimed.transportId));
   if (session === undefined) return;
   const redelivered = request.from.phase === "ended";
   const caller = createCaller(ports, { hub, session, redelivered, state: claimed, channel: undefined });
-  const { onDisconnected } = hub.definition;
+  const told = { stopCalled: reason.stopCalled, error: toError(reason) };
   const outcome = await runLimited(ports.clock, timeLeft(ports, request), caller, () =>
-    onDisconnected.call(hub.definition, caller.hub, { stopCalled: reason.stopCalled, error: toError(reason) }),
+    raiseDisconnected({ service, hub, caller }, told),
   );
   if ("error" in outcome) caller.hub.log.error("onDisconnected failed.", { error: outcome.error });
 }
@@ -170,5 +172,6 @@ const MESSAGES: Readonly<Record<EndReason["code"], string>> = {
   rotated: "The gateway ends sockets after two hours; the client was told to come back.",
   function_died: "The function that ran onConnected died.",
   server_error: "A function failed; the log says why.",
+  token_expired: "The access token that opened the connection has expired.",
   outbox_full: "More waited for the client to come back than the outbox holds.",
 };

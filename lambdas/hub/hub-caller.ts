@@ -9,7 +9,7 @@ import type { TraceContext } from "./trace-context.ts";
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** What a hub method, `onConnected` and `onDisconnected` are given. Not to be kept after they return. */
-export interface HubCaller<Client> {
+export interface HubCaller<Client, Services extends object = object> {
   readonly connectionId: string;
   /** The id claim of a signed-in user. */
   readonly userIdentifier: string | undefined;
@@ -29,6 +29,8 @@ export interface HubCaller<Client> {
   readonly log: Log;
   /** The trace that the client says this invocation belongs to, in the message's `traceparent` and `tracestate`. */
   readonly traceContext: TraceContext | undefined;
+  /** What `services` of `defineService` made for this instance of the function. */
+  readonly services: Services;
   /** True when a function died while running this event and it is run again. */
   readonly redelivered: boolean;
 }

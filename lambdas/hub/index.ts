@@ -1,12 +1,10 @@
+export type { Authorize, Policy, PolicyContext } from "./authorization.ts";
 export type { ClientInterface, ClientProxy, SingleClientProxy } from "./client-proxy.ts";
 export { type Answers, InvocationCanceledError, type InvokeOptions } from "./client-results.ts";
 export type { HubContextClients, HubContextGroups } from "./clients.ts";
 export {
   type AnyHubDefinition,
-  type Authorize,
   type CheckedMethod,
-  DisconnectError,
-  type DisconnectReason,
   defineHub,
   type HubDefinition,
   type HubEvents,
@@ -23,6 +21,8 @@ export {
   type Service,
   type ServiceOptions,
 } from "./define-service.ts";
+export { DisconnectError, type DisconnectReason } from "./disconnect-reason.ts";
+export type { HubFilter, HubInvocationContext, HubLifetimeContext } from "./filters.ts";
 export { forEachLimit } from "./for-each-limit.ts";
 export type {
   CloseOptions,

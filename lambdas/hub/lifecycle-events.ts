@@ -2,7 +2,7 @@
 
 import { type CallerPorts, createCaller } from "./caller.ts";
 import type { DispatchContext } from "./dispatch.ts";
-import type { HubCaller } from "./hub-caller.ts";
+import { isAwaited, raiseEvent } from "./pipeline.ts";
 import { runLimited } from "./run-limited.ts";
 
 /** The error it threw, if it did: then the connection is to be closed. */
@@ -10,28 +10,26 @@ export async function runConnected(
   ports: CallerPorts,
   context: DispatchContext,
 ): Promise<{ readonly error: unknown } | undefined> {
-  const { onConnected } = context.hub.definition;
-  return onConnected === undefined ? undefined : runEvent(ports, context, "onConnected", onConnected);
+  return runEvent(ports, context, "onConnected");
 }
 
 /** What it throws is logged, and nothing more: the connection is there, whatever its author makes of it. */
 export async function runReconnected(ports: CallerPorts, context: DispatchContext): Promise<void> {
-  const { onReconnected } = context.hub.definition;
-  if (onReconnected !== undefined) await runEvent(ports, context, "onReconnected", onReconnected);
+  await runEvent(ports, context, "onReconnected");
 }
 
 async function runEvent(
   ports: CallerPorts,
   context: DispatchContext,
-  name: string,
-  // biome-ignore lint/suspicious/noExplicitAny: the definition's own type of client
-  run: (hub: HubCaller<any>) => unknown,
+  name: "onConnected" | "onReconnected",
 ): Promise<{ readonly error: unknown } | undefined> {
   const { hub, state, session, channel } = context;
+  const { service } = ports;
+  if (!isAwaited({ service, hub }, name)) return undefined;
   const onAsk = name === "onConnected" ? refuseToAsk : undefined;
   const caller = createCaller(ports, { hub, state, session, channel, redelivered: false, ...(onAsk && { onAsk }) });
   const limit = Math.max(0, context.stopAt - ports.clock.now());
-  const outcome = await runLimited(ports.clock, limit, caller, () => run.call(hub.definition, caller.hub));
+  const outcome = await runLimited(ports.clock, limit, caller, () => raiseEvent({ service, hub, caller }, name));
   context.session = { ...session, items: caller.items() };
   if (!("error" in outcome)) return undefined;
   caller.hub.log.error(`${name} failed.`, { error: outcome.error });

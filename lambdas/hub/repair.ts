@@ -70,6 +70,8 @@ async function repairOpen(ports: DispatchPorts, state: TransportState, lease: Sw
     else if (state.lost) await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST });
     else if (state.resumable) await loseSilent(ports, state);
     else await endSilent(ports, state);
+  } else if (isExpired(state, lease.lastTick)) {
+    await endExpired(ports, state);
   } else if ((state.turn !== undefined || state.waiting > 0) && isFree(state.turn, lease.lastTick)) {
     await takeOver(ports, state, ports.clock.now());
   } else if (state.rotateAt < lease.lastTick && !state.lost) {
@@ -78,6 +80,20 @@ async function repairOpen(ports: DispatchPorts, state: TransportState, lease: Sw
 }
 
 const LOST: EndReason = { stopCalled: false, code: "transport_lost" };
+
+/** A client that is away, or not quite back, has its time: whatever brings it back brings a token that is good. */
+function isExpired({ authenticatedUntil, lost, resuming }: TransportState, now: number): boolean {
+  return authenticatedUntil !== undefined && authenticatedUntil < now && !lost && !resuming;
+}
+
+async function endExpired(ports: DispatchPorts, { transportId }: TransportState): Promise<void> {
+  await endConnection(ports, {
+    transportId,
+    from: { phase: "open" },
+    reason: { stopCalled: false, code: "token_expired" },
+    goodbye: { message: { kind: "close", allowReconnect: true } },
+  });
+}
 
 async function rotate(ports: DispatchPorts, { transportId, resumable, stateful }: TransportState): Promise<void> {
   const message = { kind: "close", allowReconnect: true } as const;

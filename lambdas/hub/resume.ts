@@ -34,6 +34,7 @@ export interface ResumeRequest {
   readonly transportId: string;
   readonly deadline: number;
   readonly rotateAt: number;
+  readonly authenticatedUntil: number | undefined;
   readonly session: Session;
   readonly stateful: boolean;
   readonly issuedAt: number;

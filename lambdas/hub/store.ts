@@ -36,6 +36,8 @@ export type EndCode =
   | "function_died"
   /** A function failed over a frame, for a reason that is not the client's. */
   | "server_error"
+  /** The access token that opened the connection has expired. */
+  | "token_expired"
   /** More waited for a client to come back than the outbox holds. */
   | "outbox_full";
 
@@ -69,6 +71,8 @@ export interface TransportState {
   /** The deadline before the last frame moved it. */
   readonly previousDeadline: number;
   readonly rotateAt: number;
+  /** When the access token expires that opened it, if that is to end the connection. */
+  readonly authenticatedUntil: number | undefined;
   readonly turn: Turn | undefined;
   /** Frames that were counted as waiting since the turn was taken. */
   readonly waiting: number;
@@ -262,6 +266,8 @@ export interface NewConnection {
   /** When a missing handshake ends it. */
   readonly deadline: number;
   readonly rotateAt: number;
+  /** @default never */
+  readonly authenticatedUntil?: number | undefined;
   readonly session: Session;
   readonly resumeKey: string | undefined;
   readonly stateful: boolean;
@@ -276,6 +282,8 @@ export interface Takeover {
   /** When a missing handshake loses it again. */
   readonly deadline: number;
   readonly rotateAt: number;
+  /** @default never */
+  readonly authenticatedUntil?: number | undefined;
   /** Items are taken over from the one before. */
   readonly session: Session;
   readonly stateful: boolean;
@@ -521,6 +529,6 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
   beginSweep(): Promise<SweeperLease>;
   /** Writes the lease if it is still of this generation and as old as `seen`. */
   keepSweeping(seen: SweeperLease, next: SweeperLease): Promise<boolean>;
-  /** Every transport with something due at `now` (deadline, turn, rotation), page by page; `total` counts all. */
+  /** Every transport with something due at `now` (deadline, turn, rotation, token), page by page; `total` counts all. */
   due(now: number): AsyncIterable<{ readonly transports: readonly TransportState[]; readonly total: number }>;
 }

@@ -43,20 +43,47 @@ describe("defineHub", () => {
   it.each<[object, string]>([
     [{ authorise: true }, "defineHub does not know 'authorise'."],
     [{ onDisconected() {} }, "defineHub does not know 'onDisconected'."],
-    [{ authorize: { roles: "Admin" } }, "`authorize` of a hub must be true or { roles"],
-    [{ authorize: false }, "`authorize` of a hub must be true or { roles"],
-    [{ authorize: {} }, "`authorize` of a hub must be true or { roles"],
+    [{ authorize: { role: ["Admin"] } }, "`authorize` of a hub does not know 'role'. It takes roles, policy."],
+    [{ authorize: { roles: ["Admin"], polcy: "x" } }, "`authorize` of a hub does not know 'polcy'."],
+    ...[
+      { roles: "Admin" },
+      { roles: [7] },
+      { policy: true },
+      { roles: ["A"], policy: null },
+      {},
+      false,
+      null,
+      "Admin",
+    ].map((authorize): [object, string] => [{ authorize }, "`authorize` of a hub must be true, { roles"]),
+    [{ filters: {} }, "`filters` must be an array of hub filters, the outermost first."],
+    ...[null, undefined, "filter", {}, () => undefined, { invokeMethod: true }].map((filter): [object, string] => [
+      { filters: [filter] },
+      "A hub filter must be an object with functions for one or more of invokeMethod, onConnected, onReconnected, onDisconnected.",
+    ]),
+    [{ filters: [{ invokeMethod() {}, onConected() {} }] }, "A hub filter does not know 'onConected'."],
     [{ enableDetailedErrors: "yes" }, '`enableDetailedErrors` must be true, false or "local".'],
     [{ maximumReceiveMessageSize: 65_536 }, "`maximumReceiveMessageSize` is 65536; it is a number of bytes"],
   ])("refuses %j, which would leave a hub open or silent", (part, message) => {
     expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);
   });
 
-  it("refuses what a method does not know, such as `authorize`, which is not there yet", () => {
-    const method = { args: [], authorize: true, handler() {} };
-    expect(() => defineAnything({ methods: { secret: method } })).toThrow(
-      "Hub method 'secret' does not know 'authorize'. It takes name, args, handler, streams, longRunning.",
-    );
+  it.each<[object, string]>([
+    [
+      { authorise: true },
+      "Hub method 'secret' does not know 'authorise'. It takes name, args, authorize, handler, streams, longRunning.",
+    ],
+    [{ authorize: { rolls: [] } }, "`authorize` of hub method 'secret' does not know 'rolls'. It takes roles, policy."],
+    [{ authorize: false }, "`authorize` of hub method 'secret' must be true, { roles"],
+  ])("refuses a method with %j, which would leave it open", (part, message) => {
+    expect(() => defineAnything({ methods: { secret: { args: [], handler() {}, ...part } } })).toThrow(message);
+  });
+
+  it("takes instances of classes as filters", () => {
+    class Filter {
+      readonly limit = 7;
+      invokeMethod() {}
+    }
+    expect(() => defineAnything({ methods: {}, filters: [new Filter()] })).not.toThrow();
   });
 
   it("refuses methods that differ in case only", () => {

@@ -5,6 +5,10 @@ import { isService } from "../../lambdas/hub/index.ts";
 const chat = defineHub()({ methods: {} });
 const hubs = { chat };
 
+const asking = (policy: string) => defineHub()({ methods: {}, authorize: { policy } });
+const askingMethod = (policy: string) =>
+  defineHub()({ methods: { secret: { args: [], authorize: { policy }, handler() {} } } });
+
 /** What a service file without types may hand over. */
 const defineAnything = defineService as (options: object) => unknown;
 
@@ -21,6 +25,9 @@ describe("defineService", () => {
         disconnectTimeout: 30_000,
       },
       statefulReconnectBufferSize: 100_000,
+      closeOnAuthenticationExpiration: false,
+      filters: [],
+      services: undefined,
     });
     expect(defineService({ hubs }).hubs.get("chat")?.options).toEqual({
       enableDetailedErrors: false,
@@ -103,6 +110,25 @@ describe("defineService", () => {
       { hubs, allowedOrigins: [origin] },
       `\`allowedOrigins\` holds '${origin}'; an origin is scheme and host without a path, such as 'https://app.example.com'.`,
     ]),
+    [{ hubs, policies: { premium: true } }, "Policy 'premium' must be a function that returns whether a user may."],
+    [
+      { hubs: { chat: asking("premium") }, policies: { Premium: () => true } },
+      "Hub 'chat' asks for the policy 'premium'. Define it in `policies` of defineService.",
+    ],
+    ...["constructor", "__proto__", "toString"].map((name): [object, string] => [
+      { hubs: { chat: asking(name) }, policies: { __proto__: () => true } },
+      `Hub 'chat' asks for the policy '${name}'. Define it in \`policies\` of defineService.`,
+    ]),
+    [
+      { hubs: { chat, "hubs/notes": askingMethod("premium") } },
+      "Method 'secret' of hub 'hubs/notes' asks for the policy 'premium'. Define it in `policies` of defineService.",
+    ],
+    ...[1, "true", ""].map((value): [object, string] => [
+      { hubs, closeOnAuthenticationExpiration: value },
+      `\`closeOnAuthenticationExpiration\` is ${JSON.stringify(value)}; it is true or false.`,
+    ]),
+    [{ hubs, services: {} }, "`services` must be a function that makes them: services: () => ({ db })."],
+    [{ hubs, filters: {} }, "`filters` must be an array of hub filters, the outermost first."],
     ...["clientTimeoutInterval", "keepAliveInterval", "handshakeTimeout", "disconnectTimeout"].flatMap((name) =>
       [999, Number.NaN, Number.POSITIVE_INFINITY, "15000"].map((value): [object, string] => [
         { hubs, lifetime: { clientTimeoutInterval: 30_000, keepAliveInterval: 15_000, [name]: value } },

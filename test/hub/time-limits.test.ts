@@ -12,6 +12,7 @@ import {
   type LogFields,
   receive,
   type ServerPorts,
+  type ServiceOptions,
   sweep,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
@@ -65,10 +66,13 @@ const chat = defineHub()({
 
 let connected: (hub: HubCaller<ClientInterface<unknown>>) => unknown = () => undefined;
 
-function portsWith(hubs: Readonly<Record<string, AnyHubDefinition>> = { chat }): ServerPorts {
+function portsWith(
+  hubs: Readonly<Record<string, AnyHubDefinition>> = { chat },
+  options: Pick<ServiceOptions, "filters" | "services"> = {},
+): ServerPorts {
   let ids = 0;
   return {
-    service: defineService({ hubs }),
+    service: defineService({ ...options, hubs }),
     clock,
     random: { id: () => `id${ids++}-${clock.now()}` },
     log: recordingLog(lines),
@@ -175,6 +179,21 @@ describe("a method", () => {
     await advance(2_000);
     const error = "Failed to invoke 'late' due to an error on the server.";
     expect(events).toEqual([PING, `< ${JSON.stringify({ type: 3, invocationId: "1", error })}`]);
+  });
+
+  const late = () => clock.sleep(26_000);
+  it.each<[string, Pick<ServiceOptions, "filters" | "services">]>([
+    ["its services are made", { services: async () => ({ late: await late() }) }],
+    ["a filter lets it", { filters: [{ invokeMethod: (context, next) => late().then(() => next(context)) }] }],
+  ])("does not start when %s after its client was told of the end", async (_title, options) => {
+    const silent = defineHub()({ methods: { work: () => void events.push("work") } });
+    const ports = portsWith({ chat: silent }, options);
+    await open(ports);
+    const running = frame(ports, invoke(1, "work"));
+    await advance(25_000);
+    await running;
+    await advance(2_000);
+    expect(events).toEqual([PING, failed(1, "work")]);
   });
 
   it("whose frame is gone when its turn comes is answered with an error", async () => {

@@ -1,6 +1,14 @@
 // What TypeScript infers and refuses. Checked by `tsc`; running it shows that it means what it says.
 
-import { defineHub, type HubCaller, type HubDefinition, type JsonValue } from "signalr-lambda";
+import {
+  defineHub,
+  defineService,
+  type HubCaller,
+  type HubDefinition,
+  HubException,
+  type HubFilter,
+  type JsonValue,
+} from "signalr-lambda";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 
@@ -95,6 +103,147 @@ describe("events", () => {
         expectTypeOf(error?.code).extract<"client_timeout">().not.toBeNever();
       },
     });
+  });
+});
+
+describe("authorisation of a method", () => {
+  it("asks for a sign-in, roles, a policy, or both", () => {
+    const handler = () => undefined;
+    const hub = defineHub()({
+      methods: {
+        member: { args: [], authorize: true, handler },
+        admin: { args: [], authorize: { roles: ["Admin"] }, handler },
+        premium: { args: [z.string()], authorize: { policy: "premium" }, handler: (_hub, text) => text.length },
+        both: { args: [], authorize: { roles: ["Admin"], policy: "premium" }, handler },
+      },
+    });
+    expectTypeOf(hub.methods.premium.handler).returns.toEqualTypeOf<number>();
+    refusedAtRunTimeToo(() =>
+      // @ts-expect-error: not to be asked for is to leave it out
+      defineHub()({ methods: { wrong: { args: [], authorize: false, handler } } }),
+    );
+    // @ts-expect-error: neither roles nor a policy
+    refusedAtRunTimeToo(() => defineHub()({ methods: { wrong: { args: [], authorize: {}, handler } } }));
+    refusedAtRunTimeToo(() =>
+      // @ts-expect-error: `policies` is an option of the service
+      defineHub()({ authorize: { policies: ["premium"] }, methods: {} }),
+    );
+  });
+
+  it("lets policies see what is known", () => {
+    defineService({
+      hubs: { chat: defineHub()({ methods: {} }) },
+      policies: {
+        premium({ user, method, args, connectionId }) {
+          expectTypeOf(user.claims).toEqualTypeOf<Readonly<Record<string, unknown>>>();
+          expectTypeOf(method).toEqualTypeOf<string | undefined>();
+          expectTypeOf(connectionId).toEqualTypeOf<string | undefined>();
+          expectTypeOf(args).toEqualTypeOf<readonly unknown[]>();
+          return true;
+        },
+        // @ts-expect-error: a policy says yes or no
+        text: () => "yes",
+        later: async () => true,
+      },
+    });
+  });
+});
+
+describe("services", () => {
+  interface Database {
+    readonly db: { get(key: string): Promise<string> };
+  }
+  interface Mailer {
+    readonly mailer: { send(text: string): void };
+  }
+  const db = { get: async (key: string) => key };
+  const mailer = { send: (_text: string) => undefined };
+  const chat = defineHub<ChatClient, Database>()({
+    methods: {
+      checked: {
+        args: [z.string()],
+        handler(hub, key) {
+          expectTypeOf(hub).toEqualTypeOf<HubCaller<ChatClient, Database>>();
+          return hub.services.db.get(key);
+        },
+      },
+      short: (hub, key: string) => hub.services.db.get(key),
+      wrong: (hub) => {
+        // @ts-expect-error: no such service
+        return (() => hub.services.mailer) && undefined;
+      },
+    },
+    onConnected: (hub) => expectTypeOf(hub.services).toEqualTypeOf<Database>(),
+    onDisconnected: (hub) => expectTypeOf(hub.services).toEqualTypeOf<Database>(),
+    filters: [
+      {
+        invokeMethod(context, next) {
+          expectTypeOf(context.services).toEqualTypeOf<Database>();
+          return next({ ...context, hubMethodArguments: [] });
+        },
+      },
+    ],
+  });
+  const mail = defineHub<object, Mailer>()({ methods: {} });
+  const plain = defineHub()({ methods: {} });
+
+  it("keep what methods return in the hub's type", () => {
+    expectTypeOf(chat.methods.checked.handler).returns.toEqualTypeOf<Promise<string>>();
+    expectTypeOf(chat).toExtend<HubDefinition<ChatClient, object, Database>>();
+  });
+
+  it("must be what all hubs want", () => {
+    defineService({ hubs: { plain } });
+    defineService({ hubs: { plain }, services: () => ({ db }) });
+    defineService({ hubs: { chat, plain }, services: () => ({ db }) });
+    defineService({ hubs: { chat, mail }, services: async () => ({ db, mailer, more: 1 }) });
+    // @ts-expect-error: none at all
+    defineService({ hubs: { chat } });
+    // @ts-expect-error: no mailer
+    defineService({ hubs: { chat, mail }, services: () => ({ db }) });
+    // @ts-expect-error: no mailer, later
+    defineService({ hubs: { plain, mail }, services: async () => ({ db }) });
+    // @ts-expect-error: another database
+    defineService({ hubs: { chat }, services: () => ({ db: { get: (key: number) => key } }) });
+  });
+
+  it("must be what filters of the service want", () => {
+    const filter: HubFilter<Mailer> = { onConnected: (context) => context.services.mailer.send("Hello") };
+    defineService({ hubs: { chat }, services: () => ({ db, mailer }), filters: [filter] });
+    // @ts-expect-error: no mailer
+    defineService({ hubs: { chat }, services: () => ({ db }), filters: [filter] });
+    // @ts-expect-error: none at all
+    defineService({ hubs: { plain }, filters: [filter] });
+    // @ts-expect-error: a hub's filter finds what its hub does
+    defineHub<object, Database>()({ methods: {}, filters: [filter] });
+  });
+
+  it("are checked beside other options, whose names are checked too", () => {
+    // @ts-expect-error: `polices` is no option
+    defineService({ hubs: { chat }, services: () => ({ db }), polices: {} });
+    // @ts-expect-error: `onConected` is no event
+    refusedAtRunTimeToo(() => defineHub()({ methods: {}, filters: [{ onConected: () => undefined }] }));
+  });
+});
+
+describe("a filter", () => {
+  it("is shown the context and what is inside", () => {
+    const filter: HubFilter = {
+      async invokeMethod(context, next) {
+        expectTypeOf(context.hub).toEqualTypeOf<HubCaller<object>>();
+        expectTypeOf(context.hubMethodName).toEqualTypeOf<string>();
+        expectTypeOf(context.hubMethodArguments).toEqualTypeOf<readonly unknown[]>();
+        if (context.hubMethodArguments.length > 7) throw new HubException("Too many.");
+        const result = await next(context);
+        expectTypeOf(result).toEqualTypeOf<unknown>();
+        return result;
+      },
+      async onDisconnected(context, { stopCalled }, next) {
+        expectTypeOf(stopCalled).toEqualTypeOf<boolean>();
+        await next(context);
+      },
+    };
+    expectTypeOf(filter).toExtend<HubFilter<{ readonly db: object }>>();
   });
 });
 

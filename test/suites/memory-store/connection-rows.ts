@@ -17,7 +17,18 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
   const { access, get, put, remove, removeIf, rows, updateConnection } = table;
 
   return {
-    async accept({ transportId, connectionId, hub, deadline, rotateAt, session, resumeKey, stateful, issuedAt }) {
+    async accept({
+      transportId,
+      connectionId,
+      hub,
+      deadline,
+      rotateAt,
+      session,
+      resumeKey,
+      stateful,
+      issuedAt,
+      authenticatedUntil,
+    }) {
       const row: TransportState = {
         transportId,
         connectionId,
@@ -26,6 +37,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
         deadline,
         previousDeadline: deadline,
         rotateAt,
+        authenticatedUntil,
         turn: undefined,
         waiting: 0,
         end: undefined,

@@ -44,7 +44,7 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
         },
       );
     },
-    async takeOver({ from, transportId, deadline, rotateAt, session, now, stateful, issuedAt }) {
+    async takeOver({ from, transportId, deadline, rotateAt, session, now, stateful, issuedAt, authenticatedUntil }) {
       const { connectionId, hub, waiting, handshakes, tally, base } = from;
       const row: TransportState = {
         transportId,
@@ -54,6 +54,7 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
         deadline,
         previousDeadline: deadline,
         rotateAt,
+        authenticatedUntil,
         turn: from.turn && { ...from.turn, invocations: from.stateful ? from.turn.invocations : [] },
         waiting,
         end: undefined,

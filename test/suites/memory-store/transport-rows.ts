@@ -192,8 +192,13 @@ function isSame(turn: Turn | undefined, other: Turn | undefined): boolean {
   return turn?.holder === other?.holder && turn?.until === other?.until;
 }
 
-function isDue({ deadline, turn, waiting, rotateAt }: TransportState, now: number): boolean {
-  return deadline < now || rotateAt < now || (turn === undefined ? waiting > 0 : turn.until < now);
+function isDue({ deadline, turn, waiting, rotateAt, authenticatedUntil }: TransportState, now: number): boolean {
+  return (
+    deadline < now ||
+    rotateAt < now ||
+    (authenticatedUntil !== undefined && authenticatedUntil < now) ||
+    (turn === undefined ? waiting > 0 : turn.until < now)
+  );
 }
 
 /** Messages that could have come before are counted by nobody who has not looked. */

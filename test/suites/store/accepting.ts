@@ -20,6 +20,7 @@ export function acceptingSuite(harness: Harness): void {
         deadline,
         previousDeadline: deadline,
         rotateAt,
+        authenticatedUntil: undefined,
         turn: undefined,
         waiting: 0,
         end: undefined,
@@ -48,6 +49,11 @@ export function acceptingSuite(harness: Harness): void {
         outbox: EMPTY,
       });
       expect(await store.session(transportId)).toEqual(session);
+    });
+
+    it("keeps until when its client is authenticated", async () => {
+      const { transportId } = await accept({ authenticatedUntil: NOW + 1 });
+      expect(await store.transport(transportId)).toMatchObject({ authenticatedUntil: NOW + 1 });
     });
 
     it("makes nobody a member yet", async () => {

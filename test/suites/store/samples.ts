@@ -121,6 +121,7 @@ export function frozenOf(name: string): TransportState {
     deadline: NOW,
     previousDeadline: NOW,
     rotateAt: NOW,
+    authenticatedUntil: undefined,
     turn: undefined,
     waiting: 0,
     end: undefined,

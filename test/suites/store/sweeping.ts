@@ -21,6 +21,8 @@ export function sweepingSuite(harness: Harness, openStore: () => Promise<OpenSto
       await accept({ ...names("just in time"), deadline: at });
       await accept({ ...names("to rotate"), rotateAt: at - 1 });
       await accept({ ...names("not to rotate"), rotateAt: at });
+      await accept({ ...names("expired"), authenticatedUntil: at - 1 });
+      await accept({ ...names("not expired"), authenticatedUntil: at });
       for (const [name, until] of Object.entries({ dead: at - 1, alive: at })) {
         await accept(names(name));
         await store.take(id(name), at + 1, turnOf("holder", until));
@@ -35,7 +37,7 @@ export function sweepingSuite(harness: Harness, openStore: () => Promise<OpenSto
       await store.claimEnd(claimOf(unfinished, { until: at - 1 }));
       const due = await dueAt(at);
       expect(due.map(({ transportId }) => transportId).sort()).toEqual(
-        ["dead", "lost", "marked", "silent", "to rotate", "unfinished"].map(id),
+        ["dead", "expired", "lost", "marked", "silent", "to rotate", "unfinished"].map(id),
       );
       for (const state of due) expect(state).toStrictEqual(await store.transport(state.transportId));
     });

@@ -49,6 +49,15 @@ export function takingOverSuite(harness: Harness): void {
       });
     });
 
+    it("is authenticated until its own token expires, whatever the one before was", async () => {
+      const connection = await connectResumable({ authenticatedUntil: NOW + 1 });
+      expect(await takeOver(connection, id("next"), { authenticatedUntil: NOW + 2 })).toMatchObject({
+        authenticatedUntil: NOW + 2,
+      });
+      const again = { ...connection, transportId: id("next") };
+      expect((await takeOver(again, id("last")))?.authenticatedUntil).toBeUndefined();
+    });
+
     it("takes the counts of a stateful client over, and the notes of what it still waits for", async () => {
       const connection = await connectStateful();
       const { transportId, connectionId } = connection;
