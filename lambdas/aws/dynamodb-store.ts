@@ -9,6 +9,7 @@ import { resumeRows } from "./resume-rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
 import { transportRows } from "./transport-rows.ts";
+import { userRows } from "./user-rows.ts";
 
 export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store {
   const table = tableClient(client, tableName);
@@ -18,6 +19,7 @@ export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store 
     ...resumeRows(table),
     ...outboxRows(table),
     ...membershipRows(table),
+    ...userRows(table),
     ...sweeperRow(table),
   };
 }

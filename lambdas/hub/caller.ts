@@ -9,6 +9,8 @@ import { forEachLimit } from "./for-each-limit.ts";
 import type { HubCaller, HubClients, HubGroups } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
 import { checkName } from "./names.ts";
+import { type Track, trackOperations } from "./operations.ts";
+import { createPresence } from "./presence.ts";
 import { type Audience, BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 
 export type CallerPorts = DeliveryPorts;
@@ -46,21 +48,12 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();
   const items = openItems(session.items);
-  const pending = new Set<Promise<unknown>>();
+  const operations = trackOperations();
+  const { track } = operations;
+  // An ended connection is still a member while its `onDisconnected` runs.
+  const left = channel === undefined ? connectionId : undefined;
   let abortRequested = false;
   let saved = session.items;
-  let expired: Error | undefined;
-
-  /** Every operation goes through here: refused when the hub is dead, waited for when the author does not. */
-  function track<Result>(operation: () => Promise<Result>): Promise<Result> {
-    const promise = expired === undefined ? operation() : Promise.reject(expired);
-    pending.add(promise);
-    promise.then(
-      () => pending.delete(promise),
-      () => pending.delete(promise),
-    );
-    return promise;
-  }
 
   function abort(): void {
     if (abortRequested) return;
@@ -87,6 +80,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       abort,
       clients: createClients(delivery, hub.path, self.connectionId, channel !== undefined, track),
       groups: createGroups(ports, hub.path, self, track),
+      presence: createPresence(ports, hub.path, { track, left }),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
       redelivered: context.redelivered,
@@ -95,23 +89,18 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       return abortRequested;
     },
     async finish() {
-      while (pending.size > 0) {
-        const outcomes = await Promise.allSettled(pending);
-        for (const outcome of outcomes) if (outcome.status === "rejected") reportUnawaited(outcome.reason);
-      }
+      await operations.settled(reportUnawaited);
       if (channel === undefined) return;
       const changes = itemChanges(saved, items);
-      if (changes === undefined || expired !== undefined) return;
+      if (changes === undefined || operations.expired) return;
       await saveItems(ports.store, transportId, changes.changed);
       saved = changes.items;
     },
     expire(reason) {
-      expired = reason;
+      operations.expire(reason);
       aborted.abort(reason);
     },
-    throwIfExpired() {
-      if (expired !== undefined) throw expired;
-    },
+    throwIfExpired: operations.throwIfExpired,
     items: () => saved,
   };
 }
@@ -126,9 +115,7 @@ async function saveItems(store: Store, transportId: string, changes: Parameters<
   if (next !== undefined) await saveItems(store, next, changes);
 }
 
-type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
-
-function createClients(
+export function createClients(
   delivery: Delivery,
   hub: string,
   caller: string,
@@ -187,13 +174,12 @@ function createClients(
   };
 }
 
-function createGroups(
-  ports: CallerPorts,
+export function createGroups(
+  { store }: Pick<CallerPorts, "store">,
   hub: string,
   self: { connectionId: string; transportId: string },
   track: Track,
 ): HubGroups {
-  const { store } = ports;
   return {
     add: (group) =>
       track(async () => {

@@ -3,6 +3,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientInterface } from "./client-proxy.ts";
 import type { HubCaller } from "./hub-caller.ts";
+import type { HubServer } from "./hub-server.ts";
 import type { EndReason } from "./store.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a position that must accept every function
@@ -53,6 +54,23 @@ export class DisconnectError extends Error {
   }
 }
 
+/** Whom `onUserOnline` and `onUserOffline` tell of. */
+export interface UserChange {
+  readonly userIdentifier: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the definition's own type of client
+export type UserEvent = (hub: HubServer<any>, change: UserChange) => unknown;
+
+/** How `onUserOnline` and `onUserOffline` see users. */
+export interface HubPresenceOptions {
+  /**
+   * How long a user has to be without a connection to be offline, so that a reload of the page goes unnoticed.
+   * Milliseconds, 1000 or more. @default 10000
+   */
+  readonly grace?: number;
+}
+
 export interface HubEvents<Client> {
   /** Demands a signed-in user, or one with a role, for everything on this hub: 401 and 403 otherwise. */
   authorize?: Authorize;
@@ -62,6 +80,11 @@ export interface HubEvents<Client> {
   onReconnected?(hub: HubCaller<Client>): unknown;
   /** Runs once per connection that was connected, with its groups still in place. */
   onDisconnected?(hub: HubCaller<Client>, reason: DisconnectReason): unknown;
+  presence?: HubPresenceOptions;
+  /** Runs when a signed-in user who was offline has a connection to this hub, behind its `onConnected`. */
+  onUserOnline?(hub: HubServer<Client>, change: UserChange): unknown;
+  /** Runs when a user who was online has had no connection to this hub for the grace period. */
+  onUserOffline?(hub: HubServer<Client>, change: UserChange): unknown;
 }
 
 /** What `defineHub` returns and `defineService` takes. */
@@ -97,11 +120,35 @@ export function defineHub<Client extends ClientInterface<Client>>(): <Args, Meth
   } & HubEvents<Client>,
 ) => HubDefinition<Client, Methods> {
   return (definition) => {
-    checkKeys("defineHub", definition, ["methods", "authorize", "onConnected", "onReconnected", "onDisconnected"]);
+    checkKeys("defineHub", definition, KEYS);
+    checkPresence(definition);
     checkAuthorize(definition.authorize);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;
   };
+}
+
+const KEYS = [
+  "methods",
+  "authorize",
+  "presence",
+  "onConnected",
+  "onReconnected",
+  "onDisconnected",
+  "onUserOnline",
+  "onUserOffline",
+];
+
+function checkPresence<Client>({ presence, onUserOnline, onUserOffline }: HubEvents<Client>): void {
+  if (presence === undefined) return;
+  checkKeys("`presence` of a hub", presence, ["grace"]);
+  if (onUserOnline === undefined && onUserOffline === undefined) {
+    throw new TypeError("`presence` is for onUserOnline and onUserOffline: define one of them, or leave it out.");
+  }
+  const { grace = 1000 } = presence;
+  if (!Number.isFinite(grace) || grace < 1000) {
+    throw new TypeError(`presence.grace is ${grace}; it is a number of milliseconds, 1000 or more.`);
+  }
 }
 
 /** A misspelt `authorize` would open what it is meant to close. */

@@ -2,6 +2,7 @@
 
 import type { ClientProxy } from "./client-proxy.ts";
 import type { Log } from "./ports.ts";
+import type { HubPresence } from "./presence.ts";
 import type { RequestInfo, User } from "./store.ts";
 
 /** A value that survives JSON. */
@@ -24,6 +25,8 @@ export interface HubCaller<Client> {
   readonly clients: HubClients<Client>;
   readonly groups: HubGroups;
   readonly connections: HubConnections;
+  /** Who is connected to this hub. */
+  readonly presence: HubPresence;
   /** Structured, bound to hub and connection. */
   readonly log: Log;
   /** True when a function died while running this event and it is run again. */

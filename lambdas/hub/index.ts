@@ -8,7 +8,9 @@ export {
   defineHub,
   type HubDefinition,
   type HubEvents,
+  type HubPresenceOptions,
   type ShortMethod,
+  type UserChange,
 } from "./define-hub.ts";
 export {
   type ClaimTypes,
@@ -32,6 +34,14 @@ export type {
   JsonValue,
 } from "./hub-caller.ts";
 export { HubException } from "./hub-exception.ts";
+export type { HubServer } from "./hub-server.ts";
 export type * from "./ports.ts";
+export {
+  type ConnectionPage,
+  CursorError,
+  type HubPresence,
+  type PageOptions,
+  type PresenceSelector,
+} from "./presence.ts";
 export * from "./server.ts";
 export * from "./store.ts";

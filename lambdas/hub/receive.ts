@@ -2,8 +2,9 @@
 
 import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
-import { endConnection, LEASE } from "./ending.ts";
+import { endConnection } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
+import { LEASE } from "./lease.ts";
 import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";

@@ -3,7 +3,8 @@
 
 import type { CallerPorts } from "./caller.ts";
 import { sayGoodbye } from "./closing.ts";
-import { endConnection, isServed, LEASE } from "./ending.ts";
+import { endConnection, isServed } from "./ending.ts";
+import { LEASE } from "./lease.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 

@@ -11,6 +11,7 @@ import { resumeRows } from "./resume-rows.ts";
 import { type Access, memoryRows, ofKind, type Rows } from "./rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { transportRows } from "./transport-rows.ts";
+import { userRows } from "./user-rows.ts";
 
 export { type Access, rowKeys };
 
@@ -46,6 +47,7 @@ function memoryStore(rows: Rows, access: Access): Store {
     ...resumeRows(table),
     ...outboxRows(table),
     ...membershipRows(table),
+    ...userRows(table),
     ...sweeperRow(table),
   };
 }

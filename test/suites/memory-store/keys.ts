@@ -11,6 +11,7 @@ export const rowKeys = {
   message: (connectionId: string, number: number) => key("message", connectionId, String(number).padStart(15, "0")),
   resumeKey: (name: string) => key("resumeKey", name),
   membership: (audience: Audience, connectionId: string) => key("member", ...nameOf(audience), connectionId),
+  user: (hub: string, user: string) => key("user", hub, user),
   sweeper: key("sweeper"),
 } as const;
 
