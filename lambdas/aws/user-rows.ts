@@ -9,7 +9,10 @@ import type { Store, UserPhase, UserState } from "../hub/index.ts";
 import { keys, userPartitions } from "./table.ts";
 import type { Row, TableClient } from "./table-client.ts";
 
-type UserVerbs = Pick<Store, "arriveUser" | "departUser" | "keepUser" | "claimUser" | "settleUser" | "dueUsers">;
+type UserVerbs = Pick<
+  Store,
+  "arriveUser" | "user" | "departUser" | "keepUser" | "claimUser" | "settleUser" | "dueUsers"
+>;
 
 export function userRows(table: TableClient): UserVerbs {
   return {
@@ -24,10 +27,13 @@ export function userRows(table: TableClient): UserVerbs {
       );
       return toState(hub, row ?? {});
     },
-    async departUser(hub, user, checkAt) {
-      await table.update(keys.user(hub, user), "SET #checkAt = :checkAt", "attribute_exists(#pk)", {
-        ":checkAt": checkAt,
-      });
+    async user(hub, user) {
+      const row = await table.get(keys.user(hub, user));
+      return row === undefined ? undefined : toState(hub, row);
+    },
+    async departUser({ hub, user, arrival }, checkAt) {
+      const values = { ":checkAt": checkAt, ":arrival": arrival };
+      await table.update(keys.user(hub, user), "SET #checkAt = :checkAt", "#arrival = :arrival", values);
     },
     async keepUser({ hub, user, arrival, checkAt }, next) {
       await table.update(

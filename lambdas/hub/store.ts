@@ -554,8 +554,10 @@ export interface Store {
    * `online` if there is nothing to tell.
    */
   arriveUser(hub: string, user: string, arrival: UserArrival): Promise<UserState>;
-  /** The last connection seems to be gone: says when to look. Nothing for a user who is offline. */
-  departUser(hub: string, user: string, checkAt: number): Promise<void>;
+  /** Consistent. */
+  user(hub: string, user: string): Promise<UserState | undefined>;
+  /** The last connection seems to be gone: says when to look, unless another has arrived since. */
+  departUser(seen: UserState, checkAt: number): Promise<void>;
   /** There is a connection still: says when to look again, unless somebody else has said so since. */
   keepUser(seen: UserState, checkAt: number): Promise<void>;
   /**

@@ -2,7 +2,7 @@
 // connected is what the memberships say; a row per user only says what the author was told, and who is telling.
 //
 //   a connection opens   enter memberships → onConnected → arrive (row) ── was offline ──▶ onUserOnline → settle
-//   a connection ends    clear memberships → none left? say in the row when to look
+//   a connection ends    clear memberships → none left? say in the row when to look (unless somebody arrived)
 //   the sweeper, then    row is due → none left? claim (unless somebody arrived) → onUserOffline → settle
 //
 // The arrival comes after the membership, the claim after the look at the memberships: so either the look finds the
@@ -45,9 +45,10 @@ export async function userArrived(
 /** The memberships of a connection of the user's are cleared. */
 export async function userDeparted(ports: CallerPorts, hub: HubEntry, user: string | undefined): Promise<void> {
   if (user === undefined || !tellsUsers(hub)) return;
-  if (await isConnected(ports, hub.path, user)) return;
-  const grace = hub.definition.presence?.grace ?? GRACE;
-  await ports.store.departUser(hub.path, user, ports.clock.now() + grace);
+  // In this order: whoever arrives after the look, and leaves again, says so for itself.
+  const seen = await ports.store.user(hub.path, user);
+  if (seen === undefined || (await isConnected(ports, hub.path, user))) return;
+  await ports.store.departUser(seen, ports.clock.now() + (hub.definition.presence?.grace ?? GRACE));
 }
 
 /** The sweeper found that a user is to be looked at, or that somebody died telling. */

@@ -4,14 +4,17 @@ import type { Store, UserState } from "../../../lambdas/hub/index.ts";
 import { key, rowKeys } from "./keys.ts";
 import { type MemoryRows, type Mutable, ofKind } from "./rows.ts";
 
-type UserVerbs = Pick<Store, "arriveUser" | "departUser" | "keepUser" | "claimUser" | "settleUser" | "dueUsers">;
+type UserVerbs = Pick<
+  Store,
+  "arriveUser" | "user" | "departUser" | "keepUser" | "claimUser" | "settleUser" | "dueUsers"
+>;
 
 interface UserRow extends UserState {
   /** The last arrival before the user was found to be leaving. */
   readonly gone: string | undefined;
 }
 
-export function userRows({ access, rows, update }: MemoryRows): UserVerbs {
+export function userRows({ access, get, rows, update }: MemoryRows): UserVerbs {
   return {
     arriveUser: (hub, user, { id, until, checkAt }) =>
       access("arriveUser", rowKeys.user(hub, user), () => {
@@ -22,11 +25,15 @@ export function userRows({ access, rows, update }: MemoryRows): UserVerbs {
         rows.set(name, row as object);
         return toState(row);
       }),
-    async departUser(hub, user, checkAt) {
+    async user(hub, user) {
+      const row = await get<UserRow>("user", rowKeys.user(hub, user));
+      return row === undefined ? undefined : toState(row);
+    },
+    async departUser({ hub, user, arrival }, checkAt) {
       await update<UserRow>(
         "departUser",
         rowKeys.user(hub, user),
-        () => true,
+        (row) => row.arrival === arrival,
         (row) => {
           row.checkAt = checkAt;
         },

@@ -82,6 +82,11 @@ export function presenceSuite(harness: Harness): void {
       expect(await store.settleUser(state)).toBe(true);
       return { ...state, phase: "online", until: 0 };
     };
+    const depart = async (user: string) => {
+      const seen = await store.user(hubOf(), user);
+      if (seen === undefined) throw new Error("It is offline.");
+      await store.departUser(seen, NOW);
+    };
     const leave = async (user: string) => store.claimUser(await online(user), LEAVING);
     const LEAVING = { phase: "leaving", holder: "sweeper", until: LEASE } as const;
 
@@ -122,7 +127,7 @@ export function presenceSuite(harness: Harness): void {
     it("is due past the time at which it is to be looked at, and not at it", async () => {
       await online("ada");
       await online("bob");
-      await store.departUser(hubOf(), "ada", NOW);
+      await depart("ada");
       expect(await due(NOW)).toEqual([]);
       expect((await due(NOW + 1)).map(({ user }) => user)).toEqual(["ada"]);
       expect((await due(LATER + 1)).map(({ user }) => user).sort()).toEqual(["ada", "bob"]);
@@ -130,7 +135,7 @@ export function presenceSuite(harness: Harness): void {
 
     it("is due when its holder is dead, whenever it was to be looked at", async () => {
       await arrive("ada", "first");
-      await store.departUser(hubOf(), "ada", NOW);
+      await depart("ada");
       expect(await due(LEASE)).toEqual([]);
       expect((await due(LEASE + 1)).map(({ phase }) => phase)).toEqual(["coming"]);
     });
@@ -158,7 +163,7 @@ export function presenceSuite(harness: Harness): void {
 
     it("that departs while it leaves is gone all the same", async () => {
       const claimed = await leave("ada");
-      await store.departUser(hubOf(), "ada", NOW);
+      await depart("ada");
       expect(claimed && (await store.settleUser(claimed))).toBe(true);
     });
 
@@ -179,6 +184,13 @@ export function presenceSuite(harness: Harness): void {
       expect(await only()).toMatchObject({ phase: "online", until: 0, arrival: "second" });
     });
 
+    it("does not depart when it has arrived since it was looked at", async () => {
+      const state = await online("ada");
+      await arrive("ada", "second");
+      await store.departUser(state, NOW);
+      expect(await store.user(hubOf(), "ada")).toMatchObject({ arrival: "second", checkAt: LATER });
+    });
+
     it("may be claimed twice by one, as by a retry of the SDK", async () => {
       const state = await online("ada");
       const first = await store.claimUser(state, LEAVING);
@@ -189,7 +201,7 @@ export function presenceSuite(harness: Harness): void {
 
     it("is kept only as it was seen", async () => {
       const state = await online("ada");
-      await store.departUser(hubOf(), "ada", NOW);
+      await depart("ada");
       await store.keepUser(state, LATER + 1);
       expect(await only()).toMatchObject({ checkAt: NOW });
       await store.keepUser({ ...state, checkAt: NOW }, LATER + 1);
@@ -214,8 +226,9 @@ export function presenceSuite(harness: Harness): void {
       const before = await rows();
       for (const phase of ["coming", "online", "leaving"] as const) {
         const state = { ...never, phase, until: phase === "online" ? 0 : LEASE, checkAt: NOW };
-        await store.departUser(hubOf(), "never", NOW);
+        await store.departUser(state, NOW);
         await store.keepUser(state, NOW);
+        expect(await store.user(hubOf(), "never")).toBeUndefined();
         expect(await store.claimUser(state, LEAVING)).toBeUndefined();
         expect(await store.settleUser(state)).toBe(false);
       }
