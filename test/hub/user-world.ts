@@ -312,8 +312,9 @@ class World {
   }
 
   #scheduleSweeper(): void {
-    const isQuiet = this.#age() > ARRIVALS && this.#invocations.size === 0;
-    if (isQuiet && this.#table.rows().every((row) => row.startsWith('["connection') || row === rowKeys.sweeper)) return;
+    const isQuiet = this.#age() > ARRIVALS && this.#invocations.size === 0 && this.#table.transports().length === 0;
+    if (isQuiet && [...this.#users.keys()].every((user) => !this.#table.rows().includes(rowKeys.user(HUB, user))))
+      return;
     if (this.#age() > HORIZON) this.#fail(`it is not over: ${this.#table.rows()}`);
     for (let sweepers = this.#chance.once(10) ? 2 : 1; sweepers > 0; sweepers--) {
       this.#invoke("sweep", SWEEP_TIMEOUT, undefined, sweep);
