@@ -53,7 +53,8 @@ interface User {
   /** When arrivals were written that somebody has to tell of, and that were not the first. */
   readonly returns: number[];
   phase: UserState["phase"] | undefined;
-  /** When a connection that arrived was last a member. */
+  /** Whether a connection that arrived is a member, and when one last was. */
+  isPresent: boolean;
   lastPresent: number;
   /** How long there had been none when an invocation last looked. */
   readonly gaps: Map<Invocation, number>;
@@ -88,7 +89,7 @@ class World {
   async live(): Promise<void> {
     const names = ["ada", "bob"].slice(0, 1 + this.#chance.below(2));
     for (const name of names) {
-      const fresh = { told: [], returns: [], phase: undefined, lastPresent: 0, gaps: new Map() };
+      const fresh = { told: [], returns: [], phase: undefined, isPresent: false, lastPresent: 0, gaps: new Map() };
       this.#users.set(name, { name, ...fresh });
       for (let tabs = 1 + this.#chance.below(3); tabs > 0; tabs--) {
         this.#timeline.after(this.#chance.below(40_000), () => this.#openTab(name));
@@ -167,10 +168,10 @@ class World {
     const there = new Set(this.#table.rows());
     for (const user of this.#users.values()) {
       const audience = { kind: "user", hub: HUB, user: user.name } as const;
-      const isPresent = this.#tabs.some(
+      user.isPresent = this.#tabs.some(
         (each) => each.user === user.name && each.arrived && there.has(rowKeys.membership(audience, each.connectionId)),
       );
-      if (isPresent) user.lastPresent = now;
+      if (user.isPresent) user.lastPresent = now;
       if (verb === "connectionIds" && rows.includes(`"${user.name}"`)) {
         user.gaps.set(invocation, now - user.lastPresent);
       }
@@ -188,6 +189,7 @@ class World {
     }
     if (verb === "claimUser" && state.phase === "leaving" && user.phase !== "leaving") {
       const gap = user.gaps.get(invocation) ?? 0;
+      if (user.isPresent) this.#fail(`${user.name} is there, and said to be gone`);
       if (gap < GRACE) this.#fail(`${user.name} is said to be gone after ${gap} ms`);
     }
     if (verb === "arriveUser" || verb === "claimUser") user.phase = state.phase;
