@@ -24,12 +24,13 @@ async function open(given: { presence?: HubPresenceOptions; fails?: boolean } = 
     ...(given.presence && { presence: given.presence }),
     onConnected: (hub) => void events.push(`${hub.userIdentifier} connected`),
     async onUserOnline(hub, { userIdentifier }) {
-      events.push(`${userIdentifier} online${(await hub.presence.isOnline(userIdentifier)) ? "" : ", but gone"}`);
+      events.push(`${userIdentifier} online${hub.redelivered ? " again" : ""}`);
       await hub.clients.all.told(`${userIdentifier} is there`);
       if (given.fails) throw new Error("The author's mistake.");
     },
     async onUserOffline(hub, { userIdentifier }) {
-      events.push(`${userIdentifier} offline${(await hub.presence.isOnline(userIdentifier)) ? ", but there" : ""}`);
+      const isThere = await hub.presence.isOnline(userIdentifier);
+      events.push(`${userIdentifier} offline${isThere ? ", but there" : ""}${hub.redelivered ? " again" : ""}`);
       await hub.clients.all.told(`${userIdentifier} is gone`);
       if (given.fails) throw new Error("The author's mistake.");
     },
@@ -178,6 +179,55 @@ describe("a user", { timeout: 60_000 }, () => {
     service.server.faults.reset();
     await time.pass(4 * 60_000);
     expect(told()).toEqual(["ada online", "ada offline"]);
+  });
+});
+
+/** Of the user's row, in one visit and the sweeps over it. */
+const POINTS = 24;
+
+const refused = () =>
+  Object.assign(new Error("No."), { name: "AccessDeniedException", $metadata: { httpStatusCode: 400 } });
+const lost = () =>
+  Object.assign(new Error("read ECONNRESET"), { name: "TimeoutError", code: "ECONNRESET", $metadata: {} });
+
+describe("a request for the row of a user", () => {
+  it.each([
+    ["is lost, and made again", "after it was made", lost, /^online offline $/],
+    ["fails its function", "before it is made", refused, /^(online )+(online again )*(offline )+(offline again )*$/],
+    ["fails its function", "after it was made", refused, /^(online )?(online again )*(offline )?(offline again )*$/],
+  ] as const)("that %s, %s, leaves nothing untold", { timeout: 240_000 }, async (_what, when, fault, expected) => {
+    const { time, connect, service, told } = await open();
+    let failIn = Number.POSITIVE_INFINITY;
+    service.eachTableClient((client) =>
+      client.middlewareStack.add(
+        (next) => async (args) => {
+          const { body } = args.request as { body: string | Uint8Array };
+          if (Buffer.from(body as string).includes('"P#')) failIn -= 1;
+          if (failIn !== 0) return next(args);
+          failIn = Number.POSITIVE_INFINITY;
+          if (when === "after it was made") await next(args);
+          throw fault();
+        },
+        // Below the SDK's retries.
+        { step: "finalizeRequest", priority: "low", name: "tableFaults" },
+      ),
+    );
+    for (let point = 1; point <= POINTS; point++) {
+      const before = told().length;
+      failIn = point;
+      const tab = await connect("ada");
+      await time.pass(1_000);
+      await time.until(tab.stop());
+      await time.pass(3 * 60_000);
+      failIn = Number.POSITIVE_INFINITY;
+      const events = told().slice(before);
+      const text = events.map((event) => `${event.slice("ada ".length)} `).join("");
+      expect(text, `point ${point}`).toMatch(expected);
+      expect(text, `point ${point}`).toContain("online");
+      expect(text, `point ${point}`).toContain("offline");
+      const keys = await time.until(service.table.keys());
+      expect(keys.filter((key) => key.startsWith("P#"))).toEqual([]);
+    }
   });
 });
 
