@@ -41,6 +41,7 @@ const NOTES = [
   "5. It waits three seconds for what may be on its way still, and then acknowledges.",
   "6. From negotiate to `onReconnected`.",
   "7. What it adds to the tick. The resume or the new connection that follows is billed for itself.",
+  "8. What `onUserOnline` and `onUserOffline` add, both of which do nothing.",
 ];
 
 function beside(measured: number | undefined, budget: number | undefined): string {

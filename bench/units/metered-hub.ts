@@ -29,6 +29,13 @@ export function openMeteredHub({ onDisconnected, ...options }: MeteredHubOptions
   return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }), options);
 }
 
+/** The same with a hub that is told of users. */
+export function openTellingHub(): Promise<SimulatedCloud> {
+  const told = { onUserOnline() {}, onUserOffline() {} };
+  const service = defineService({ hubs: { [HUB]: { ...meteredHub(undefined), ...told } } });
+  return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }));
+}
+
 function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
   return defineHub<{ receive(text: string): void }>()({
     methods: {
@@ -45,6 +52,11 @@ function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
       },
       toGroup: (hub, text: string) => hub.clients.group(GROUP).receive(text),
       toAll: (hub, text: string) => hub.clients.all.receive(text),
+      page: async (hub, group: string, limit: number) =>
+        void (await hub.presence.connections({ limit, ...(group !== "" && { group }) })),
+      count: (hub, group: string) => hub.presence.count(group === "" ? {} : { group }),
+      isOnline: (hub, user: string) => hub.presence.isOnline(user),
+      groupsOf: (hub, connectionId: string) => hub.presence.groups(connectionId),
       async hold() {
         gate.emit("held");
         await once(gate, "open");

@@ -14,6 +14,7 @@ import {
   whileHeld,
 } from "./metered-hub.ts";
 import { beyond, LOST, NORMAL, type Operation } from "./operation.ts";
+import { measurePresenceOperations } from "./presence-operations.ts";
 import { measureResumableOperations } from "./resumable-operations.ts";
 import type { SimulatedCloud, SimulatedTransport } from "./simulated-cloud.ts";
 
@@ -32,6 +33,7 @@ export async function measureOperations(crowds: readonly number[]): Promise<Oper
       ...(await frames(cloud)),
       ...(await endings(cloud)),
       ...(await measureResumableOperations()),
+      ...(await measurePresenceOperations()),
       await sweep(cloud, 0),
       ...(await crowded(cloud, crowds)),
     ];

@@ -1,7 +1,7 @@
 // How large the rows are that are read by the thousand: by the sweeper, and by sends.
 
 import { itemSize } from "./item-size.ts";
-import { GROUP, invocation, openClient, openMeteredHub, PING, USER, whileHeld } from "./metered-hub.ts";
+import { GROUP, invocation, openClient, openMeteredHub, openTellingHub, PING, USER, whileHeld } from "./metered-hub.ts";
 import type { SimulatedCloud } from "./simulated-cloud.ts";
 
 export interface RowSize {
@@ -12,6 +12,7 @@ export interface RowSize {
 
 const TRANSPORT_ROW = 400;
 const MEMBERSHIP_ROW = 160;
+const USER_ROW = 200;
 
 export async function measureRowSizes(): Promise<RowSize[]> {
   const cloud = await openMeteredHub();
@@ -30,6 +31,7 @@ export async function measureRowSizes(): Promise<RowSize[]> {
     await measure("membership of the hub", "H#", MEMBERSHIP_ROW);
     await measure("membership of a user", "U#", MEMBERSHIP_ROW);
     await measure("membership of a group", "G#", MEMBERSHIP_ROW);
+    rows.push({ name: "user who is told of", bytes: await userRow(), budget: USER_ROW });
     for (const [name, pause, count] of [
       ["one invocation a second", 1_000, 30],
       ["ten invocations a second", 100, 60],
@@ -37,6 +39,16 @@ export async function measureRowSizes(): Promise<RowSize[]> {
       rows.push({ name: `transport, stateful, ${name}`, bytes: await busiest(pause, count), budget: TRANSPORT_ROW });
     }
     return rows;
+  } finally {
+    await cloud.close();
+  }
+}
+
+async function userRow(): Promise<number> {
+  const cloud = await openTellingHub();
+  try {
+    await openClient(cloud, { user: USER });
+    return await largest(cloud, "P#");
   } finally {
     await cloud.close();
   }

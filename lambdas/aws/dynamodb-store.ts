@@ -11,6 +11,7 @@ import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
 import { transportRows } from "./transport-rows.ts";
 import { uploadRows } from "./upload-rows.ts";
+import { userRows } from "./user-rows.ts";
 import { workRows } from "./work-rows.ts";
 
 export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store {
@@ -21,6 +22,7 @@ export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store 
     ...resumeRows(table),
     ...outboxRows(table),
     ...membershipRows(table),
+    ...userRows(table),
     ...sweeperRow(table),
     ...workRows(table),
     ...uploadRows(table),

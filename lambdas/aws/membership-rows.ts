@@ -11,7 +11,17 @@ import type { Page, TableClient } from "./table-client.ts";
 
 type MembershipVerbs = Pick<
   Store,
-  "enter" | "join" | "leave" | "groups" | "member" | "members" | "redirect" | "forget" | "clear"
+  | "enter"
+  | "join"
+  | "leave"
+  | "groups"
+  | "member"
+  | "members"
+  | "connectionIds"
+  | "countMembers"
+  | "redirect"
+  | "forget"
+  | "clear"
 >;
 
 const DELETES_AT_ONCE = 16;
@@ -58,6 +68,8 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       return row === undefined ? undefined : { connectionId, transportId: String(row.transport) };
     },
     members: (audience) => members(table, audience),
+    connectionIds: (audience, after, limit) => connectionIds(table, audience, after, limit),
+    countMembers: (audience, except) => countMembers(table, audience, except),
     async redirect(audience, { connectionId, transportId }, to) {
       const values = { ":old": transportId, ":new": to };
       await table.update(keys.membership(audience, connectionId), "SET #transport = :new", "#transport = :old", values);
@@ -126,6 +138,37 @@ async function* members(table: TableClient, audience: Audience): AsyncGenerator<
   for (const partition of partitions) {
     for (let page = await partition.next(); !page.done; page = await partition.next()) yield toMembers(page.value);
   }
+}
+
+/** Partition by partition. Which one an id is in follows from the id, so the last one says where to go on. */
+async function connectionIds(
+  table: TableClient,
+  audience: Audience,
+  after: string | undefined,
+  limit: number,
+): Promise<readonly string[]> {
+  const partitions = memberPartitions(audience);
+  const first = after === undefined ? 0 : partitions.indexOf(keys.membership(audience, after).pk);
+  const ids: string[] = [];
+  for (const [index, pk] of partitions.slice(first).entries()) {
+    const behind = index === 0 && after !== undefined ? { after } : {};
+    for await (const { rows } of table.query(pk, { ...behind, consistent: true, limit: limit - ids.length })) {
+      ids.push(...rows.map(({ sk }) => String(sk)));
+      if (ids.length >= limit) return ids.slice(0, limit);
+    }
+  }
+  return ids;
+}
+
+/** A sort key can not be filtered, so the one to be left out is counted around. */
+async function countMembers(table: TableClient, audience: Audience, except: string | undefined): Promise<number> {
+  const home = except === undefined ? undefined : keys.membership(audience, except).pk;
+  const counts = memberPartitions(audience).flatMap((pk) =>
+    except === undefined || pk !== home
+      ? [table.count(pk, { consistent: true })]
+      : [table.count(pk, { before: except, consistent: true }), table.count(pk, { after: except, consistent: true })],
+  );
+  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
 }
 
 function toMembers(page: Page | undefined): readonly Member[] {

@@ -24,9 +24,13 @@ export interface QueryOptions {
   readonly prefix?: string;
   /** Only sort keys behind this one. */
   readonly after?: string;
+  /** Only sort keys before this one; not together with `after`. */
+  readonly before?: string;
   readonly filter?: string;
   readonly values?: Values;
   readonly consistent: boolean;
+  /** Rows at most in a page. @default 1 MB of them */
+  readonly limit?: number;
 }
 
 /** A table, and what can be done to one of its items at a time. */
@@ -43,6 +47,8 @@ export interface TableClient {
   delete(key: Key, condition?: string, values?: Values): Promise<Row | undefined>;
   /** A partition page by page, in the order of its sort keys. The first page is on its way when this returns. */
   query(pk: string, options: QueryOptions): AsyncIterable<Page>;
+  /** How many rows a query would find; costs the same. */
+  count(pk: string, options: QueryOptions): Promise<number>;
 }
 
 /** An expression has at most 4 KB. */
@@ -131,35 +137,50 @@ export function tableClient(client: DynamoDBClient, tableName: string): TableCli
       );
       return done?.Attributes;
     },
-    query(pk, { prefix, after, filter, values, consistent }) {
-      const ranges = [
-        "",
-        ...(prefix === undefined ? [] : ["begins_with(#sk, :prefix)"]),
-        ...(after === undefined ? [] : ["#sk > :after"]),
-      ];
-      const condition = `#pk = :pk${ranges.join(" AND ")}`;
+    query(pk, options) {
       const send = (start: Row | undefined) =>
-        documents.send(
-          new QueryCommand({
-            ...table,
-            KeyConditionExpression: condition,
-            ...(filter !== undefined && { FilterExpression: filter }),
-            ...names(`${condition} ${filter ?? ""}`),
-            ExpressionAttributeValues: {
-              ":pk": pk,
-              ...(prefix !== undefined && { ":prefix": prefix }),
-              ...(after !== undefined && { ":after": after }),
-              ...values,
-            },
-            ConsistentRead: consistent,
-            ExclusiveStartKey: start,
-          }),
-        );
+        documents.send(new QueryCommand({ ...table, ...toQuery(pk, options), ExclusiveStartKey: start }));
       const first = send(undefined);
       // Whoever never comes to read this partition has no use for its error either.
       first.catch(() => undefined);
       return pages(first, send);
     },
+    async count(pk, options) {
+      let count = 0;
+      let start: Row | undefined;
+      do {
+        const page = await documents.send(
+          new QueryCommand({ ...table, ...toQuery(pk, options), Select: "COUNT", ExclusiveStartKey: start }),
+        );
+        count += page.Count ?? 0;
+        start = page.LastEvaluatedKey;
+      } while (start !== undefined);
+      return count;
+    },
+  };
+}
+
+function toQuery(pk: string, { prefix, after, before, filter, values, consistent, limit }: QueryOptions) {
+  const ranges = [
+    "",
+    ...(prefix === undefined ? [] : ["begins_with(#sk, :prefix)"]),
+    ...(after === undefined ? [] : ["#sk > :after"]),
+    ...(before === undefined ? [] : ["#sk < :before"]),
+  ];
+  const condition = `#pk = :pk${ranges.join(" AND ")}`;
+  return {
+    KeyConditionExpression: condition,
+    ...(filter !== undefined && { FilterExpression: filter }),
+    ...names(`${condition} ${filter ?? ""}`),
+    ExpressionAttributeValues: {
+      ":pk": pk,
+      ...(prefix !== undefined && { ":prefix": prefix }),
+      ...(after !== undefined && { ":after": after }),
+      ...(before !== undefined && { ":before": before }),
+      ...values,
+    },
+    ConsistentRead: consistent,
+    ...(limit !== undefined && { Limit: limit }),
   };
 }
 

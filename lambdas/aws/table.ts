@@ -11,6 +11,7 @@
 // | hub membership | H#{shard 0-3}#{hub} | {connection id} | transport                                             |
 // | group          | G#{hub}#{group}   | {connection id} | transport                                               |
 // | user           | U#{hub}#{user}    | {connection id} | transport                                               |
+// | user, told of | P#{shard 0-3}#{hub} | {user}          | phase, arrival, gone, holder, until, checkAt            |
 // | message to a lost client | O#{connection id} | {number} | record                                                 |
 // | upload         | C#{connection id} | U#{stream}      | room, received, end                                     |
 // | its items      | C#{connection id} | V#{stream}#{key} | json                                                   |
@@ -33,6 +34,7 @@ export const TIME_TO_LIVE = "expiresAt";
 
 const TRANSPORT_SHARDS = 16;
 const HUB_SHARDS = 4;
+const USER_SHARDS = 4;
 
 export const keys = {
   transport: (id: string): Key => ({ pk: `T#${hash(id) % TRANSPORT_SHARDS}`, sk: id }),
@@ -45,6 +47,8 @@ export const keys = {
     pk: partition(audience, connectionId),
     sk: connectionId,
   }),
+  // Behind a letter, because a key is never empty.
+  user: (hub: string, user: string): Key => ({ pk: `P#${hash(user) % USER_SHARDS}#${hub}`, sk: `U${user}` }),
   message: (connectionId: string, number: number): Key => ({
     pk: `O#${connectionId}`,
     sk: String(number).padStart(15, "0"),
@@ -67,6 +71,11 @@ export const transportPartitions = Array.from({ length: TRANSPORT_SHARDS }, (_, 
 export function memberPartitions(audience: Audience): readonly string[] {
   if (audience.kind !== "hub") return [partition(audience, "")];
   return Array.from({ length: HUB_SHARDS }, (_, shard) => `H#${shard}#${audience.hub}`);
+}
+
+/** All partitions with users of a hub whose coming and going is told. */
+export function userPartitions(hub: string): readonly string[] {
+  return Array.from({ length: USER_SHARDS }, (_, shard) => `P#${shard}#${hub}`);
 }
 
 function partition(audience: Audience, connectionId: string): string {

@@ -7,6 +7,8 @@ import type { HubEntry } from "./define-service.ts";
 import { createDelivery, type DeliveryPorts } from "./delivery.ts";
 import type { HubCaller } from "./hub-caller.ts";
 import { itemChanges, openItems } from "./items.ts";
+import { trackOperations } from "./operations.ts";
+import { createPresence } from "./presence.ts";
 import { NO_SERVICES } from "./services.ts";
 import { BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
 import { traceFields } from "./telemetry.ts";
@@ -54,22 +56,13 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();
   const items = openItems(session.items);
-  const pending = new Set<Promise<unknown>>();
+  const operations = trackOperations();
+  const { track } = operations;
+  // An ended connection is still a member while its `onDisconnected` runs.
+  const left = channel === undefined ? connectionId : undefined;
   let abortRequested = false;
   let saved = session.items;
-  let expired: Error | undefined;
   let services = NO_SERVICES;
-
-  /** Every operation goes through here: refused when the hub is dead, waited for when the author does not. */
-  function track<Result>(operation: () => Promise<Result>): Promise<Result> {
-    const promise = expired === undefined ? operation() : Promise.reject(expired);
-    pending.add(promise);
-    promise.then(
-      () => pending.delete(promise),
-      () => pending.delete(promise),
-    );
-    return promise;
-  }
 
   function abort(): void {
     if (abortRequested) return;
@@ -100,6 +93,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
         channel !== undefined,
       ),
       groups: createCallerGroups(ports.store, hub.path, self, track),
+      presence: createPresence(ports, hub.path, { track, left }),
       connections: { close: (selector, options) => track(() => closeConnections(ports, hub.path, selector, options)) },
       log,
       traceContext: context.traceContext,
@@ -112,13 +106,10 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       return abortRequested;
     },
     async finish() {
-      while (pending.size > 0) {
-        const outcomes = await Promise.allSettled(pending);
-        for (const outcome of outcomes) if (outcome.status === "rejected") reportUnawaited(outcome.reason);
-      }
+      await operations.settled(reportUnawaited);
       if (channel === undefined) return;
       const changes = itemChanges(saved, items);
-      if (changes === undefined || expired !== undefined) return;
+      if (changes === undefined || operations.expired) return;
       await saveItems(ports.store, transportId, changes.changed);
       saved = changes.items;
     },
@@ -126,12 +117,10 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
       aborted.abort(reason);
     },
     expire(reason) {
-      expired = reason;
+      operations.expire(reason);
       aborted.abort(reason);
     },
-    throwIfExpired() {
-      if (expired !== undefined) throw expired;
-    },
+    throwIfExpired: operations.throwIfExpired,
     provide(given) {
       services = given;
     },

@@ -6,6 +6,7 @@ import type { Delivery } from "./delivery.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { HubClients, HubGroups } from "./hub-caller.ts";
 import { checkName } from "./names.ts";
+import type { Track } from "./operations.ts";
 import type { Audience, Member, Store } from "./store.ts";
 
 const RECIPIENTS_AT_ONCE = 64;
@@ -16,9 +17,6 @@ export type HubContextClients<Client> = Omit<HubClients<Client>, "caller" | "oth
 
 /** Groups of a hub. Names are case-sensitive. Connections that are not there are no error. */
 export type HubContextGroups = Pick<HubGroups, "addToGroup" | "removeFromGroup">;
-
-/** Runs an operation, under whatever conditions its owner has. */
-export type Track = <Result>(operation: () => Promise<Result>) => Promise<Result>;
 
 /** What addressing somebody takes. */
 export interface Addressing {

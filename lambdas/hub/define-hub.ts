@@ -8,6 +8,7 @@ import type { DisconnectReason } from "./disconnect-reason.ts";
 import { checkFilters, type HubFilter } from "./filters.ts";
 import type { HubCaller } from "./hub-caller.ts";
 import { checkHubOptions, HUB_OPTION_NAMES, type HubOptions } from "./hub-options.ts";
+import type { HubServer } from "./hub-server.ts";
 import { publishedName } from "./published-name.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a position that must accept every function
@@ -51,6 +52,23 @@ type NoExtra<Methods> = {
     : { [Property in Exclude<keyof Methods[Key], keyof CheckedMethod<unknown, unknown>>]: never };
 };
 
+/** Whom `onUserOnline` and `onUserOffline` tell of. */
+export interface UserChange {
+  readonly userIdentifier: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the definition's own type of client
+export type UserEvent = (hub: HubServer<any>, change: UserChange) => unknown;
+
+/** How `onUserOnline` and `onUserOffline` see users. */
+export interface HubPresenceOptions {
+  /**
+   * How long a user has to be without a connection to be offline, so that a reload of the page goes unnoticed.
+   * Milliseconds, 1000 or more. @default 10000
+   */
+  readonly grace?: number;
+}
+
 export interface HubEvents<Client, Services extends object = object> extends HubOptions {
   /** Demands a signed-in user, a role or a policy for everything on this hub: 401 and 403 otherwise. */
   authorize?: Authorize;
@@ -62,6 +80,11 @@ export interface HubEvents<Client, Services extends object = object> extends Hub
   onReconnected?(hub: HubCaller<Client, Services>): unknown;
   /** Runs once per connection that was connected, with its groups still in place. */
   onDisconnected?(hub: HubCaller<Client, Services>, reason: DisconnectReason): unknown;
+  presence?: HubPresenceOptions;
+  /** Runs when a signed-in user who was offline has a connection to this hub, behind its `onConnected`. */
+  onUserOnline?(hub: HubServer<Client>, change: UserChange): unknown;
+  /** Runs when a user who was online has had no connection to this hub for the grace period. */
+  onUserOffline?(hub: HubServer<Client>, change: UserChange): unknown;
 }
 
 /** What `defineHub` returns and `defineService` takes. */
@@ -106,12 +129,44 @@ export function defineHub<Client extends ClientInterface<Client>, Services exten
     checkHubOptions(definition);
     checkAuthorize("a hub", definition.authorize);
     checkFilters(definition.filters);
+    checkPresence(definition);
     checkMethods(definition.methods as Readonly<Record<string, unknown>>);
     return definition;
   };
 }
 
-const KEYS = ["methods", "authorize", "filters", "onConnected", "onReconnected", "onDisconnected", ...HUB_OPTION_NAMES];
+const KEYS = [
+  "methods",
+  "authorize",
+  "filters",
+  "presence",
+  "onConnected",
+  "onReconnected",
+  "onDisconnected",
+  "onUserOnline",
+  "onUserOffline",
+  ...HUB_OPTION_NAMES,
+];
+
+function checkPresence({
+  presence,
+  onUserOnline,
+  onUserOffline,
+}: {
+  readonly presence?: HubPresenceOptions;
+  readonly onUserOnline?: unknown;
+  readonly onUserOffline?: unknown;
+}): void {
+  if (presence === undefined) return;
+  checkKeys("`presence` of a hub", presence, ["grace"]);
+  if (onUserOnline === undefined && onUserOffline === undefined) {
+    throw new TypeError("`presence` is for onUserOnline and onUserOffline: define one of them, or leave it out.");
+  }
+  const { grace = 1000 } = presence;
+  if (!Number.isFinite(grace) || grace < 1000) {
+    throw new TypeError(`presence.grace is ${grace}; it is a number of milliseconds, 1000 or more.`);
+  }
+}
 
 function checkMethods(methods: Readonly<Record<string, unknown>>): void {
   if (typeof methods !== "object" || methods === null)

@@ -1,12 +1,13 @@
 // The end of a connection. Whoever claims it, one caller does; what it leaves undone, the sweeper finds.
 //
-//   claim (transport row) → bury (connection row) → onDisconnected → drop session → clear memberships → drop transport
-//                                                                    ^ done: it never runs again
+//   claim (transport row) → bury (connection row) → onDisconnected → drop session → clear memberships
+//     → say that the user may be gone → drop transport               ^ done: it never runs again
 
 import type { ServerMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
 import { GOODBYE_TIME, sayGoodbye } from "./closing.ts";
 import { DisconnectError } from "./disconnect-reason.ts";
+import { LEASE, RUN_LIMIT } from "./lease.ts";
 import { isAwaited, raiseDisconnected } from "./pipeline.ts";
 import { runLimited } from "./run-limited.ts";
 import {
@@ -19,19 +20,13 @@ import {
   type TransportState,
 } from "./store.ts";
 import { noteEnded } from "./telemetry.ts";
+import { userDeparted } from "./user-events.ts";
 
-/**
- * Longer than a function may run, and than a goodbye and `onDisconnected` take together: whoever lets it lapse is dead,
- * or has only deleting left to do, which may be done twice.
- */
-export const LEASE = 35_000;
 /**
  * How long a connection row stays as a tombstone: longer than a connection token can be used, and than the sweeper may
  * be away, because whoever finishes the ending learns from it what there is to clear.
  */
 export const TOMBSTONE = 24 * 60 * 60_000;
-/** Longest run of user code in one function. */
-export const RUN_LIMIT = 25_000;
 
 export interface Goodbye {
   /** What the client is told before its transport is closed. */
@@ -114,8 +109,16 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
   const connection = await bury(ports, claimed, reason);
   if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, request);
   await store.dropSession(claimed.transportId);
-  if (connection !== undefined) await store.clear(connection);
+  if (connection !== undefined) await clear(ports, connection, request.from);
   await store.dropTransport(claimed.transportId, ender);
+}
+
+async function clear(ports: CallerPorts, connection: ConnectionState, from: EndFrom): Promise<void> {
+  await ports.store.clear(connection);
+  const hub = ports.service.hubs.get(connection.hub.toLowerCase());
+  // Before its handshake it was nobody's connection.
+  const isUnopened = from.phase === "accepted" && from.turn === undefined;
+  if (hub !== undefined && !isUnopened) await userDeparted(ports, hub, connection.userIdentifier);
 }
 
 /**

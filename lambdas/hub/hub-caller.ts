@@ -2,6 +2,7 @@
 
 import type { ClientProxy, SingleClientProxy } from "./client-proxy.ts";
 import type { Log } from "./ports.ts";
+import type { HubPresence } from "./presence.ts";
 import type { RequestInfo, User } from "./store.ts";
 import type { TraceContext } from "./trace-context.ts";
 
@@ -25,6 +26,8 @@ export interface HubCaller<Client, Services extends object = object> {
   readonly clients: HubClients<Client>;
   readonly groups: HubGroups;
   readonly connections: HubConnections;
+  /** Who is connected to this hub. */
+  readonly presence: HubPresence;
   /** Structured, bound to hub and connection, and to the trace of the invocation. */
   readonly log: Log;
   /** The trace that the client says this invocation belongs to, in the message's `traceparent` and `tracestate`. */

@@ -8,7 +8,9 @@ export {
   defineHub,
   type HubDefinition,
   type HubEvents,
+  type HubPresenceOptions,
   type ShortMethod,
+  type UserChange,
 } from "./define-hub.ts";
 export {
   type ClaimTypes,
@@ -36,7 +38,15 @@ export type {
 export { type ClientOf, type HubContext, openHubContext } from "./hub-context.ts";
 export { HubException } from "./hub-exception.ts";
 export { asLocal, type HubOptions } from "./hub-options.ts";
+export type { HubServer } from "./hub-server.ts";
 export type * from "./ports.ts";
+export {
+  type ConnectionPage,
+  CursorError,
+  type HubPresence,
+  type PageOptions,
+  type PresenceSelector,
+} from "./presence.ts";
 export * from "./question-store.ts";
 export * from "./server.ts";
 export * from "./store.ts";

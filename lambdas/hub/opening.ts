@@ -8,6 +8,7 @@ import { runConnected } from "./lifecycle-events.ts";
 import { BUFFERED, type EndReason, type Turn } from "./store.ts";
 import { noteConnected } from "./telemetry.ts";
 import { drain } from "./turn.ts";
+import { userArrived, userDeparted } from "./user-events.ts";
 
 /** Returns what followed the handshake in its frame, when the connection is open. */
 export async function openConnection(
@@ -40,7 +41,11 @@ export async function openConnection(
     return "";
   }
   const member = { connectionId, transportId: stateful ? BUFFERED : transportId };
-  if (!(await store.enter(member, context.hub.path, context.session.userIdentifier))) return "";
+  const { userIdentifier } = context.session;
+  if (!(await store.enter(member, context.hub.path, userIdentifier))) {
+    await userDeparted(ports, context.hub, userIdentifier);
+    return "";
+  }
 
   const failure = await runConnected(ports, context);
   if (failure !== undefined) {
@@ -50,6 +55,7 @@ export async function openConnection(
     return "";
   }
   noteConnected(ports, context.state);
+  await userArrived(ports, context.hub, userIdentifier, context.stopAt);
   if (await store.release(transportId, turn.holder, 0, true)) return handshake.rest;
   if (!(await store.open(transportId, turn.holder))) {
     // Somebody wants it to end, or it has ended; the mark says why.

@@ -2,9 +2,10 @@
 
 import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
-import { endConnection, LEASE } from "./ending.ts";
+import { endConnection } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
 import { largestMessage } from "./hub-options.ts";
+import { LEASE } from "./lease.ts";
 import { closeTooLarge } from "./message-size.ts";
 import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";

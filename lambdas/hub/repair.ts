@@ -3,8 +3,9 @@
 
 import { sayGoodbye } from "./closing.ts";
 import type { DispatchPorts } from "./dispatch.ts";
-import { endConnection, isServed, LEASE } from "./ending.ts";
+import { endConnection, isServed } from "./ending.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
+import { LEASE } from "./lease.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 

@@ -18,7 +18,7 @@ export class TimeLimitError extends Error {
 export async function runLimited(
   clock: Clock,
   milliseconds: number,
-  caller: Caller,
+  caller: Pick<Caller, "expire" | "finish">,
   code: () => unknown,
 ): Promise<RunOutcome> {
   const done = new AbortController();
@@ -35,7 +35,7 @@ export async function runLimited(
   return outcome;
 }
 
-async function run(caller: Caller, code: () => unknown): Promise<RunOutcome> {
+async function run(caller: Pick<Caller, "finish">, code: () => unknown): Promise<RunOutcome> {
   let outcome: RunOutcome;
   try {
     outcome = { result: await code() };

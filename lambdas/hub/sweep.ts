@@ -2,8 +2,10 @@
 // two hours are over. Scheduled every minute, it ticks every five seconds until a newer one has begun.
 
 import type { DispatchPorts } from "./dispatch.ts";
+import type { Log } from "./ports.ts";
 import { repair } from "./repair.ts";
-import type { SweeperLease, TransportState } from "./store.ts";
+import type { SweeperLease } from "./store.ts";
+import { repairUser, tellsUsers } from "./user-events.ts";
 
 const TICK = 5_000;
 /** Two starts of a one-minute schedule may lie 119 s apart. */
@@ -16,7 +18,7 @@ const REPAIRS_AT_ONCE = 32;
 export async function sweep(ports: DispatchPorts): Promise<void> {
   const { clock, store } = ports;
   const stopAt = clock.now() + LIFE;
-  const repairs = new Repairs(ports);
+  const repairs = new Repairs(ports.log);
   let lease = await store.beginSweep();
   while (clock.now() < stopAt) {
     const now = clock.now();
@@ -40,31 +42,42 @@ function notBefore({ service, log }: DispatchPorts, lease: SweeperLease, now: nu
   return now + service.lifetime.clientTimeoutInterval;
 }
 
-/** Returns how many transports there are. */
+/** Returns how many transports there are, and users whose going is to be told. */
 async function tick(ports: DispatchPorts, repairs: Repairs, lease: SweeperLease): Promise<number> {
   let count = 0;
   for await (const { transports, total } of ports.store.due(lease.lastTick)) {
     count += total;
-    for (const transport of transports) repairs.add(transport, lease);
+    for (const transport of transports) {
+      repairs.add(`transport ${transport.transportId}`, () => repair(ports, transport, lease));
+    }
+  }
+  for (const hub of [...ports.service.hubs.values()].filter(tellsUsers)) {
+    for await (const { users, total } of ports.store.dueUsers(hub.path, lease.lastTick)) {
+      count += total;
+      for (const user of users) {
+        repairs.add(`user ${hub.path} ${user.user}`, () => repairUser(ports, hub, user, lease));
+      }
+    }
   }
   return count;
 }
 
 /** Repairs run beside the ticks, so that slow code of the author's holds no other connection up. */
 class Repairs {
-  readonly #ports: DispatchPorts;
+  readonly #log: Log;
   readonly #known = new Set<string>();
   readonly #running = new Set<Promise<void>>();
   readonly #queue: (() => Promise<void>)[] = [];
 
-  constructor(ports: DispatchPorts) {
-    this.#ports = ports;
+  constructor(log: Log) {
+    this.#log = log;
   }
 
-  add(transport: TransportState, lease: SweeperLease): void {
-    if (this.#known.has(transport.transportId)) return;
-    this.#known.add(transport.transportId);
-    this.#queue.push(() => this.#repair(transport, lease));
+  /** Unless one of that name is known and not done. */
+  add(name: string, repair: () => Promise<void>): void {
+    if (this.#known.has(name)) return;
+    this.#known.add(name);
+    this.#queue.push(() => this.#run(name, repair));
     this.#next();
   }
 
@@ -74,13 +87,13 @@ class Repairs {
     await Promise.all(this.#running);
   }
 
-  async #repair(transport: TransportState, lease: SweeperLease): Promise<void> {
+  async #run(name: string, repair: () => Promise<void>): Promise<void> {
     try {
-      await repair(this.#ports, transport, lease);
+      await repair();
     } catch (error) {
-      this.#ports.log.error("The sweeper failed on one connection; the next tick tries again.", { error });
+      this.#log.error("The sweeper failed on one connection or user; the next tick tries again.", { error });
     }
-    this.#known.delete(transport.transportId);
+    this.#known.delete(name);
   }
 
   #next(): void {

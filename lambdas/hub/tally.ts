@@ -224,7 +224,8 @@ function toReceipt(message: ClientMessage, { receivedAt, messageId }: Arriving):
 }
 
 /** FNV-1a, 32 bits. */
-function fingerprint(text: string): string {
+/** Short, and equal for equal texts. */
+export function fingerprint(text: string): string {
   let value = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
   return (value >>> 0).toString(36);

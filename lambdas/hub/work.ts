@@ -2,7 +2,7 @@
 
 import type { Caller, CallerPorts } from "./caller.ts";
 import { type DispatchContext, dispatchWork, failInvocation } from "./dispatch.ts";
-import { LEASE } from "./ending.ts";
+import { LEASE } from "./lease.ts";
 import type { Work } from "./ports.ts";
 import type { Session, TransportState } from "./store.ts";
 import { openContext } from "./turn.ts";

@@ -37,17 +37,21 @@ export class TableWatch {
 
   /**
    * Resolves when every connection whose handshake has begun has ended: the transport row is deleted last. Says how
-   * many rows are left to the sweeper: of sockets that never shook hands, were lost, or were taken over.
+   * many rows are left to the sweeper: of sockets that never shook hands, were lost, or were taken over, and of users
+   * whose going is told later.
    */
   async ended(): Promise<number> {
     for (;;) {
       const deleted = new Promise<void>((wake) => this.#waiting.push(wake));
-      const transports = (await this.#rows()).filter(({ pk }) => pk?.S?.startsWith("T#"));
+      const rows = await this.#rows();
+      const transports = rows.filter(({ pk }) => pk?.S?.startsWith("T#"));
       const leftToSweeper = transports.filter(
         ({ phase, holder, next, lost }) =>
           next !== undefined || lost !== undefined || (phase?.S === "accepted" && holder === undefined),
       );
-      if (leftToSweeper.length === transports.length) return transports.length;
+      if (leftToSweeper.length === transports.length) {
+        return transports.length + rows.filter(({ pk }) => pk?.S?.startsWith("P#")).length;
+      }
       await deleted;
     }
   }

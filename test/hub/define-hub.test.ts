@@ -86,6 +86,23 @@ describe("defineHub", () => {
     expect(() => defineAnything({ methods: {}, filters: [new Filter()] })).not.toThrow();
   });
 
+  it("takes a grace for users who come and go", () => {
+    const hub = { methods: {}, onUserOffline() {}, presence: { grace: 1000 } };
+    expect(defineAnything(hub)).toBe(hub);
+    expect(defineAnything({ ...hub, presence: {} })).toMatchObject({ presence: {} });
+  });
+
+  it.each<[object, string]>([
+    [{ presence: { grace: 1000 } }, "`presence` is for onUserOnline and onUserOffline: define one of them"],
+    [{ onUserOnline() {}, presence: { grace: 999 } }, "presence.grace is 999; it is a number of milliseconds"],
+    [{ onUserOnline() {}, presence: { grace: "10" } }, "presence.grace is 10; it is a number of milliseconds"],
+    [{ onUserOnline() {}, presence: { grace: Number.NaN } }, "presence.grace is NaN;"],
+    [{ onUserOnline() {}, presence: { grace: Number.POSITIVE_INFINITY } }, "presence.grace is Infinity;"],
+    [{ onUserOnline() {}, presence: { gracePeriod: 1000 } }, "`presence` of a hub does not know 'gracePeriod'."],
+  ])("refuses %j", (given, message) => {
+    expect(() => defineAnything({ methods: {}, ...given })).toThrow(message);
+  });
+
   it("refuses methods that differ in case only", () => {
     expect(() => defineAnything({ methods: { send() {}, Send() {} } })).toThrow(
       new TypeError("Duplicate definitions of 'send' and 'Send'. Hub methods are found in any case; rename one."),

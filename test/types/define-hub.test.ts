@@ -7,6 +7,7 @@ import {
   type HubDefinition,
   HubException,
   type HubFilter,
+  type HubServer,
   type JsonValue,
 } from "signalr-lambda";
 import { describe, expect, expectTypeOf, it } from "vitest";
@@ -301,3 +302,25 @@ describe("the caller's items", () => {
 function refusedAtRunTimeToo(definition: () => unknown): void {
   expect(definition).toThrow(TypeError);
 }
+
+describe("an event of a user", () => {
+  it("has a hub without a caller, typed by the client interface", () => {
+    defineHub<ChatClient>()({
+      methods: {},
+      async onUserOnline(hub, change) {
+        expectTypeOf(hub).toEqualTypeOf<HubServer<ChatClient>>();
+        expectTypeOf(change.userIdentifier).toEqualTypeOf<string>();
+        await hub.clients.user(change.userIdentifier).receiveMessage("server", "Welcome.");
+        // @ts-expect-error there is no caller
+        await hub.clients.caller.typing();
+        // @ts-expect-error nobody joins by this
+        await hub.groups.add("red");
+        const { connectionIds, next } = await hub.presence.connections({ group: "red", limit: 10 });
+        expectTypeOf(connectionIds).toEqualTypeOf<readonly string[]>();
+        expectTypeOf(next).toEqualTypeOf<string | undefined>();
+        // @ts-expect-error one or the other
+        await hub.presence.count({ group: "red", user: "ada" });
+      },
+    });
+  });
+});

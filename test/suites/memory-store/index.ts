@@ -13,6 +13,7 @@ import { type Access, memoryRows, ofKind, type Rows } from "./rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { transportRows } from "./transport-rows.ts";
 import { uploadRows } from "./upload-rows.ts";
+import { userRows } from "./user-rows.ts";
 import { workRows } from "./work-rows.ts";
 
 export { type Access, rowKeys };
@@ -49,6 +50,7 @@ function memoryStore(rows: Rows, access: Access): Store {
     ...resumeRows(table),
     ...outboxRows(table),
     ...membershipRows(table),
+    ...userRows(table),
     ...sweeperRow(table),
     ...workRows(table),
     ...uploadRows(table),

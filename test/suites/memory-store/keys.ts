@@ -15,6 +15,7 @@ export const rowKeys = {
   question: (id: string, connectionId: string) => key("question", id, connectionId),
   resumeKey: (name: string) => key("resumeKey", name),
   membership: (audience: Audience, connectionId: string) => key("member", ...nameOf(audience), connectionId),
+  user: (hub: string, user: string) => key("user", hub, user),
   sweeper: key("sweeper"),
 } as const;
 

@@ -6,7 +6,17 @@ import { type MemoryRows, ofKind } from "./rows.ts";
 
 type MembershipVerbs = Pick<
   Store,
-  "enter" | "join" | "leave" | "groups" | "member" | "members" | "redirect" | "forget" | "clear"
+  | "enter"
+  | "join"
+  | "leave"
+  | "groups"
+  | "member"
+  | "members"
+  | "connectionIds"
+  | "countMembers"
+  | "redirect"
+  | "forget"
+  | "clear"
 >;
 
 export function membershipRows(table: MemoryRows): MembershipVerbs {
@@ -49,6 +59,14 @@ export function membershipRows(table: MemoryRows): MembershipVerbs {
     async *members(audience) {
       const prefix = key("member", ...nameOf(audience));
       yield await access("members", prefix, () => structuredClone(ofKind<Member>(rows, prefix)));
+    },
+    async connectionIds(audience, after, limit) {
+      const ids = (await query("connectionIds", key("member", ...nameOf(audience)))).map(lastPart).sort(compareBytes);
+      return ids.filter((id) => after === undefined || compareBytes(id, after) > 0).slice(0, limit);
+    },
+    async countMembers(audience, except) {
+      const names = await query("countMembers", key("member", ...nameOf(audience)));
+      return names.filter((name) => lastPart(name) !== except).length;
     },
     async redirect(audience, { connectionId, transportId }, to) {
       await update<Member>(

@@ -1,7 +1,7 @@
 // That no verb brings a row into being, or back.
 
 import { describe, expect, it } from "vitest";
-import type { ConnectionState } from "../../../lambdas/hub/index.ts";
+import type { ConnectionState, UserState } from "../../../lambdas/hub/index.ts";
 import type { Harness } from "./harness.ts";
 import {
   changeOf,
@@ -64,6 +64,20 @@ export function absentRowsSuite(harness: Harness): void {
       ["members of a group", (name) => membersOf(groupOf(name)), []],
       ["members of a user", (name) => membersOf(userOf(name)), []],
       ["members of a hub", (name) => membersOf({ kind: "hub", hub: name }), []],
+      ["connectionIds", (name) => store.connectionIds(groupOf(name), undefined, 1), []],
+      ["connectionIds behind one", (name) => store.connectionIds({ kind: "hub", hub: name }, name, 1), []],
+      ["countMembers", (name) => store.countMembers({ kind: "hub", hub: name }), 0],
+      ["countMembers but one", (name) => store.countMembers(groupOf(name), name), 0],
+      ["departUser", (name) => store.departUser(userStateOf(name), NOW), undefined],
+      ["user", (name) => store.user(HUB, name), undefined],
+      ["keepUser", (name) => store.keepUser(userStateOf(name), NOW), undefined],
+      [
+        "claimUser",
+        (name) => store.claimUser(userStateOf(name), { phase: "leaving", holder: name, until: NOW }),
+        undefined,
+      ],
+      ["settleUser", (name) => store.settleUser({ ...userStateOf(name), phase: "leaving" }), false],
+      ["settleUser who comes", (name) => store.settleUser({ ...userStateOf(name), phase: "coming" }), false],
       ["forget", (name) => store.forget(groupOf(name), { connectionId: name, transportId: name }), undefined],
       ["redirect", (name) => store.redirect(groupOf(name), { connectionId: name, transportId: name }, "t"), undefined],
       ["connectionOfKey", (name) => store.connectionOfKey(name), undefined],
@@ -127,6 +141,11 @@ export function absentRowsSuite(harness: Harness): void {
       expect(await rows()).toEqual(before);
     });
   });
+}
+
+/** A user who was online once. */
+function userStateOf(name: string): UserState {
+  return { hub: HUB, user: name, phase: "online", arrival: name, holder: name, until: 0, checkAt: NOW };
 }
 
 /** An ended connection, all of whose names are one. */

@@ -12,6 +12,7 @@ import { type OpenStore, openHarness } from "./harness.ts";
 import { membershipSuite } from "./membership.ts";
 import { outboxSuite } from "./outbox.ts";
 import { pagingSuite } from "./paging.ts";
+import { presenceSuite } from "./presence.ts";
 import { reopeningSuite } from "./reopening.ts";
 import { sessionSuite } from "./session.ts";
 import { sweepingSuite } from "./sweeping.ts";
@@ -29,6 +30,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     turnSuite(harness);
     sessionSuite(harness);
     membershipSuite(harness);
+    presenceSuite(harness);
     endingSuite(harness);
     freezingSuite(harness);
     takingOverSuite(harness);

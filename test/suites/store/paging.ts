@@ -19,6 +19,10 @@ export function pagingSuite(openStore: () => Promise<OpenStore>): void {
       });
       const members = await membersOf(groupOf(id("group")));
       expect(members.map((member) => member.connectionId)).toEqual(connectionIds);
+      const group = groupOf(id("group"));
+      expect(await store.countMembers(group)).toBe(connectionIds.length);
+      expect(await store.connectionIds(group, undefined, 1_150)).toEqual(connectionIds.slice(0, 1_150));
+      expect(await store.connectionIds(group, connectionIds[9], 2_000)).toEqual(connectionIds.slice(10));
     });
 
     it("are all read and cleared when they are groups", async () => {
