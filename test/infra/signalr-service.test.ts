@@ -193,7 +193,7 @@ it("has metrics in the functions that run hubs, when they are asked for", () => 
   const names = FUNCTIONS.map(
     (name) => resource(template, `Realtime${name}`).Properties.Environment.Variables.SIGNALR_METRICS,
   );
-  expect(names).toEqual([undefined, "Test/Realtime", "Test/Realtime", undefined, "Test/Realtime"]);
+  expect(names).toEqual([undefined, "Test/Realtime", "Test/Realtime", undefined, "Test/Realtime", "Test/Realtime"]);
 });
 
 describe("the token secret", () => {
