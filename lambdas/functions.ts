@@ -1,4 +1,4 @@
-// The wiring: from a service and the environment to the five functions. Nothing else constructs anything.
+// The wiring: from a service and the environment to the six functions. Nothing else constructs anything.
 
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";

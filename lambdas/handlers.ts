@@ -1,4 +1,4 @@
-// From a gateway's event to a verb of the hub and back: what the five functions do, wherever they run.
+// From a gateway's event to a verb of the hub and back: what the six functions do, wherever they run.
 
 import type {
   ConnectEvent,
