@@ -6,7 +6,9 @@ import { isQuestionId } from "./client-results.ts";
 import { endConnection } from "./ending.ts";
 import { workKey } from "./hand-over.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
+import { isTooLong } from "./names.ts";
 import type { TransportState } from "./store.ts";
+import { takesUploads } from "./upload.ts";
 import { receiveUpload } from "./uploads.ts";
 
 /** Answers and cancels that nobody waits for, and counters that nobody asked for, are ignored. */
@@ -16,17 +18,21 @@ export async function passOn(
   message: ClientMessage,
   receivedAt: number,
 ): Promise<void> {
+  // Nothing is begun under a name that is no part of a key.
+  if (!("id" in message) || message.id === undefined || isTooLong(message.id)) return;
   switch (message.kind) {
-    case "streamItem":
-      return receiveUpload(ports, state, message, receivedAt);
     case "completion":
-      return isQuestionId(message.id)
-        ? answer(ports, state, message)
-        : receiveUpload(ports, state, message, receivedAt);
+      if (isQuestionId(message.id)) return answer(ports, state, message);
+      break;
     case "cancelInvocation":
       return ports.store.cancelWork(state.connectionId, workKey(state, message.id));
+    case "streamItem":
+      break;
     default:
+      return;
   }
+  const hub = ports.service.hubs.get(state.hub.toLowerCase());
+  if (hub !== undefined && takesUploads(hub.definition)) await receiveUpload(ports, state, message, receivedAt);
 }
 
 async function answer(

@@ -1,6 +1,7 @@
 // Arguments that a client streams: `upload(schema)` stands among a method's schemas for an AsyncIterable of items.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { AnyHubDefinition } from "./define-hub.ts";
 import { HubException } from "./hub-exception.ts";
 
 /** What {@link upload} returns. */
@@ -49,4 +50,17 @@ export async function* checkedUpload({ item }: Upload, source: AsyncIterable<unk
     }
     yield result.value;
   }
+}
+
+const hubsWithUploads = new WeakMap<AnyHubDefinition, boolean>();
+
+/** Whether any method of the hub takes a stream: what clients send to others is ignored. */
+export function takesUploads(hub: AnyHubDefinition): boolean {
+  let takes = hubsWithUploads.get(hub);
+  if (takes === undefined) {
+    const methods = Object.values(hub.methods) as readonly { readonly args?: readonly StandardSchemaV1[] }[];
+    takes = methods.some((method) => typeof method === "object" && method.args?.some(isUpload));
+    hubsWithUploads.set(hub, takes);
+  }
+  return takes;
 }

@@ -223,5 +223,20 @@ it("of streams that nobody knows are ignored, whatever they are called", async (
   }
   client.send({ type: 1, invocationId: "1", target: "echo", arguments: ["here"] });
   await time.pass(25_000);
+  client.send({ type: 1, invocationId: "2", target: "echo", arguments: ["still here"] });
+  await time.pass(1_000);
   expect(client.received.all).toContainEqual({ type: 3, invocationId: "1", result: "here" });
+  expect(client.received.all).toContainEqual({ type: 3, invocationId: "2", result: "still here" });
+});
+
+it("leave nothing behind in a hub that takes none", async () => {
+  const time = await VirtualTime.serve({ hubs: { chat: defineHub()({ methods: { echo: (_hub, value) => value } }) } });
+  const offer = await time.negotiate("?negotiateVersion=1");
+  const client = await time.open(`/chat?id=${offer.connectionToken}`);
+  await time.until(client.handshake());
+  const before = await time.until(time.service.table.keys());
+  client.send({ type: 2, invocationId: "9", item: 1 });
+  client.send({ type: 3, invocationId: "9", result: null });
+  await time.pass(1_000);
+  expect(await time.until(time.service.table.keys())).toEqual(before);
 });
