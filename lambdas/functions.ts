@@ -25,6 +25,7 @@ import {
   type Workers,
 } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
+import { lambdaWorkers } from "./lambda-workers.ts";
 import { core } from "./protocol/index.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { tableStore } from "./table-store.ts";
@@ -53,12 +54,12 @@ export function disconnectFunction(service: Service, environment: Environment) {
 /** `POST /{hub}/negotiate`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
 export function negotiateFunction(service: Service, environment: Environment) {
   const tableName = required(environment, "SIGNALR_TABLE");
-  let opening: Promise<Store> | undefined;
-  // Only clients with a resume key need the table, and the SDK takes most of a cold start.
+  let opened: Store | undefined;
+  // Only clients with a resume key need the table.
   const store: Pick<Store, "connectionOfKey"> = {
-    async connectionOfKey(resumeKey) {
-      opening ??= import("./table-store.ts").then(({ tableStore }) => tableStore(tableName));
-      return (await opening).connectionOfKey(resumeKey);
+    connectionOfKey(resumeKey) {
+      opened ??= tableStore(tableName);
+      return opened.connectionOfKey(resumeKey);
     },
   };
   return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
@@ -107,14 +108,14 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
   return { ...callerPorts(given, environment), workers: workersFrom(environment) };
 }
 
-/** The client is loaded with the first stream: most functions never see one. */
+/** The client is made with the first stream: most functions never see one. */
 function workersFrom(environment: Environment): Workers {
   const functionName = required(environment, "SIGNALR_WORKER");
-  let opening: Promise<Workers> | undefined;
+  let workers: Workers | undefined;
   return {
-    async start(work) {
-      opening ??= import("./lambda-workers.ts").then(({ lambdaWorkers }) => lambdaWorkers(functionName));
-      return (await opening).start(work);
+    start(work) {
+      workers ??= lambdaWorkers(functionName);
+      return workers.start(work);
     },
   };
 }

@@ -1,5 +1,4 @@
-// The workers' port on Lambda: asynchronous invocations. A file of its own, so that a function loads the client when
-// it needs a worker for the first time: most never do.
+// The workers' port on Lambda: asynchronous invocations.
 // https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 
 import { InvokeCommand, LambdaClient } from "@aws-sdk/client-lambda";

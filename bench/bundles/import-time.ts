@@ -14,6 +14,7 @@ const ENVIRONMENT = {
   SIGNALR_TABLE: "table",
   SIGNALR_CALLBACK_URL: "https://bench.execute-api.eu-central-1.amazonaws.com/prod",
   SIGNALR_TOKEN_SECRET: "s".repeat(64),
+  SIGNALR_WORKER: "work",
 };
 
 /** Milliseconds. */
