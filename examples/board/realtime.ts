@@ -85,14 +85,17 @@ export const board = defineHub<BoardClient>()({
   },
 });
 
+/** @throws HubException unless the author agrees, or has gone before there was an answer. */
 async function ask(hub: HubCaller<BoardClient>, author: string, id: string): Promise<void> {
-  try {
-    const isFine = await hub.clients.client(author).invoke("confirm", [id], { timeout: TIME_TO_DECIDE });
-    if (isFine !== true) throw new HubException("The author wants to keep it.");
-  } catch (error) {
-    if (error instanceof InvocationCanceledError) throw new HubException("The author does not answer.");
-    throw error;
-  }
+  const answer = await hub.clients
+    .client(author)
+    .invoke("confirm", [id], { timeout: TIME_TO_DECIDE })
+    .catch((error: unknown) => {
+      if (error instanceof InvocationCanceledError) throw new HubException("The author does not answer.");
+      if (error instanceof HubException) throw error; // The author's page failed.
+      return true; // Its connection ended: nobody is left to ask.
+    });
+  if (answer !== true) throw new HubException("The author wants to keep it.");
 }
 
 export default defineService({ hubs: { board } });

@@ -15,6 +15,13 @@ export interface Figure {
   readonly requests: number;
 }
 
+export interface FigurePage {
+  /** The newest first. */
+  readonly figures: readonly Figure[];
+  /** Where the next page begins; null on the last. */
+  readonly next: number | null;
+}
+
 const SECOND = 1_000;
 /** How long one stream lasts. */
 const STREAM = 600 * SECOND;
@@ -24,10 +31,10 @@ const PAGES = 3;
 
 export const dashboard = defineHub<DashboardClient>()({
   methods: {
-    /** A page of the past, the newest first, and where the next one begins: null for the first, and behind the last. */
+    /** A page of the past, from `next` of the one before; null for the first. */
     history: {
       args: [z.number().int().nonnegative().nullable()],
-      handler(_hub, from) {
+      handler(_hub, from): FigurePage {
         const newest = from ?? lastSecond();
         const next = newest - PAGE * SECOND;
         return {

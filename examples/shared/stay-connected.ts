@@ -26,6 +26,7 @@ export function stayConnected(
       } catch (reason) {
         showState("disconnected");
         showError(reason);
+        if (/Status code '40[13]'/.test(String(reason))) return; // Who may not come in gains nothing by asking again.
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
       }
     }
@@ -45,10 +46,12 @@ export function stayConnected(
   void start();
 }
 
+/** In the status line, and by buttons that do nothing while nobody would hear. */
 export function showState(now: "connecting" | "connected" | "reconnecting" | "disconnected"): void {
   const state = element("state", HTMLElement);
   state.textContent = now;
   state.dataset.state = now;
+  for (const button of document.querySelectorAll("button")) button.disabled = now !== "connected";
 }
 
 /** Nothing, or what the server had to say: the words of a HubException without what the client puts before them. */

@@ -11,6 +11,8 @@ const area = element("board", HTMLElement);
 const dialog = element("confirm", HTMLDialogElement);
 /** A message to the server holds 32 KB. */
 const MOST_TOLD = 50;
+/** The server waits a second longer. Milliseconds. */
+const TIME_TO_DECIDE = 14_000;
 const notes = new Map<string, Note>();
 let isLoaded = false;
 
@@ -41,7 +43,9 @@ hub.on("confirm", async (id) => {
   element("question", HTMLElement).textContent = `Somebody wants to delete “${notes.get(id)?.text}”. May they?`;
   dialog.returnValue = "no";
   dialog.showModal();
+  const tooLate = setTimeout(() => dialog.close("no"), TIME_TO_DECIDE);
   await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  clearTimeout(tooLate);
   return dialog.returnValue === "yes";
 });
 

@@ -4,7 +4,7 @@ import { HubConnectionBuilder, type ISubscription } from "@microsoft/signalr";
 import { typed } from "signalr-lambda/client";
 import { element } from "../../shared/elements.ts";
 import { showError, stayConnected } from "../../shared/stay-connected.ts";
-import type { dashboard, Figure } from "../realtime.ts";
+import type { dashboard, Figure, FigurePage } from "../realtime.ts";
 
 /** Bars of the chart. */
 const SHOWN = 60;
@@ -37,13 +37,10 @@ async function load(): Promise<void> {
   let from: number | null = null;
   do {
     // Every page is a message of its own: no answer gets too large, and the newest are there first.
-    const page: { readonly figures: readonly Figure[]; readonly next: number | null } = await hub.invoke(
-      "history",
-      from,
-    );
+    const page: FigurePage = await hub.invoke("history", from);
     for (const figure of page.figures) figures.set(figure.at, figure);
-    element("loaded", HTMLElement).textContent = `${figures.size} figures`;
     draw();
+    element("loaded", HTMLElement).textContent = `${figures.size} figures`;
     from = page.next;
   } while (from !== null);
 }
@@ -63,8 +60,9 @@ function follow(): void {
 }
 
 function draw(): void {
-  const shown = [...figures.values()].sort((one, other) => one.at - other.at).slice(-SHOWN);
-  const bars = shown.map(({ requests }) => {
+  const sorted = [...figures.values()].sort((one, other) => one.at - other.at);
+  for (const { at } of sorted.slice(0, -SHOWN)) figures.delete(at);
+  const bars = sorted.slice(-SHOWN).map(({ requests }) => {
     const bar = document.createElement("i");
     bar.style.height = `${requests / 2}%`;
     return bar;

@@ -4,7 +4,7 @@ import { HubConnectionBuilder, type RetryContext } from "@microsoft/signalr";
 import { typed } from "signalr-lambda/client";
 import { element, log, onSubmit } from "../../shared/elements.ts";
 import { accessToken, user } from "../../shared/sign-in.ts";
-import { showError, stayConnected } from "../../shared/stay-connected.ts";
+import { showError, showState, stayConnected } from "../../shared/stay-connected.ts";
 import type { notifications } from "../realtime.ts"; // A type: nothing of the server gets into the page.
 
 /** At once, then after 1, 2, 4 … 30 seconds, for ever; each up to a third longer, so that pages do not come all at once. */
@@ -35,6 +35,7 @@ onSubmit("notify", async ({ to = "", text = "" }) => {
   }
 });
 
+showState("disconnected");
 if (user !== undefined) {
   element("user", HTMLElement).textContent = `You are ${user}.`;
   stayConnected(connection);

@@ -17,7 +17,7 @@ const hub = typed<typeof secured>(connection);
 
 hub.on("announced", (name, text) => log(`${name} announces: ${text}`));
 
-// Without a sign-in every start is refused with 401, and the alert says so.
+// Without a sign-in the start is refused with 401, and the alert says so.
 stayConnected(connection, async () => {
   const { name, roles, tier } = await hub.invoke("whoAmI");
   element("user", HTMLElement).textContent = `You are ${[name, ...roles, tier].filter(Boolean).join(", ")}.`;
