@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-// `signalr-lambda dev FILE`: a service on this machine, reloaded on change.
+// `signalr-lambda dev FILE`: a service on this machine, reloaded on change. `signalr-lambda token`: an access token.
 
 import { parseArgs } from "node:util";
 import { dev } from "./dev.ts";
+import { token } from "./token.ts";
 
 const USAGE = `Usage: signalr-lambda dev FILE [options]
 
@@ -17,6 +18,10 @@ Serves the service that FILE exports as default, and reloads it on change withou
   --pages P=D   the same below /P/; both may be given several times
   --run COMMAND runs a command beside the server, in the environment by which
                 createHubContext finds it; may be given several times
+
+       signalr-lambda token --secret S --sub USER [options]
+
+Prints an access token for trying things out; --help says more.
 `;
 
 function parse(args: readonly string[]) {
@@ -44,6 +49,7 @@ function pathAndDirectory(given: string): [path: string, directory: string] {
 async function main(args: readonly string[]): Promise<void> {
   // Errors name the user's lines, not the bundle's.
   process.setSourceMapsEnabled(true);
+  if (args[0] === "token") return console.log(await token(args.slice(1)));
   const { values, positionals } = parse(args);
   if (values.help) return console.log(USAGE);
   const [command, file, ...others] = positionals;

@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { type HubConnection, HubConnectionBuilder, type IHttpConnectionOptions, LogLevel } from "@microsoft/signalr";
+import { decodeJwt } from "jose";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type RunningCli, runCli } from "./running-cli.ts";
 
@@ -51,8 +52,8 @@ async function failure(...args: string[]): Promise<{ code: number | null; errors
   return { code, errors };
 }
 
-async function connect(url: string): Promise<HubConnection> {
-  const connection = new HubConnectionBuilder().withUrl(`${url}/chat`).configureLogging(LogLevel.None).build();
+async function connect(url: string, options: IHttpConnectionOptions = {}): Promise<HubConnection> {
+  const connection = new HubConnectionBuilder().withUrl(`${url}/chat`, options).configureLogging(LogLevel.None).build();
   connections.push(connection);
   await connection.start();
   return connection;
@@ -200,5 +201,59 @@ describe("signalr-lambda dev", () => {
   it("says which option is wrong", async () => {
     expect((await failure("dev", "a.ts", "--port", "http")).errors).toContain("--port is 'http'");
     expect((await failure("dev", "a.ts", "--prot", "1")).errors).toContain("--prot");
+  });
+});
+
+describe("signalr-lambda token", () => {
+  const secret = "a secret of 32 characters, for this test";
+  const needed = ["token", "--secret", secret, "--sub", "ada"];
+
+  it("prints a token that jwtBearer takes, with roles and claims", async () => {
+    const file = join(directory, "realtime.ts");
+    await writeFile(
+      file,
+      `import { defineHub, defineService, jwtBearer } from "signalr-lambda";
+      const chat = defineHub()({
+        methods: {
+          greet: {
+            args: [],
+            authorize: { roles: ["Admin"], policy: "premium" },
+            handler: ({ userIdentifier, user }) => [userIdentifier, user.roles, user.claims.constructor],
+          },
+        },
+      });
+      export default defineService({
+        hubs: { chat },
+        auth: jwtBearer({ secret: "${secret}" }),
+        policies: { premium: ({ user }) => user.claims.tier === "premium" },
+      });`,
+    );
+    const url = await start("dev", file, "--port", "0").line();
+    const options = ["--role", "Admin", "--role", "Author", "--claim", "tier=premium", "--claim", "constructor=a=b"];
+    const accessToken = await start(...needed, ...options).line();
+    const connection = await connect(url, { accessTokenFactory: () => accessToken });
+    expect(await connection.invoke("greet")).toEqual(["ada", ["Admin", "Author"], "a=b"]);
+  });
+
+  it("prints a token that is good for as long as asked", async () => {
+    const { iat, exp } = decodeJwt(await start(...needed, "--minutes", "1.5").line());
+    expect((exp ?? 0) - (iat ?? 0)).toBe(90);
+  });
+
+  it.each([
+    [["token"], "--secret and --sub are needed"],
+    [["token", "--secret", secret], "--secret and --sub are needed"],
+    [["token", "--secret", "short", "--sub", "ada"], "at least 32 characters"],
+    [[...needed, "--claim", "premium"], "--claim is 'premium'; it is NAME=VALUE"],
+    [[...needed, "--claim", "exp=1"], "Use --minutes"],
+    [[...needed, "--claim", "a=1", "--claim", "a=2"], "sets 'a' twice"],
+    [[...needed, "--minutes", "soon"], "--minutes is 'soon'"],
+    [[...needed, "--rule", "Admin"], "--rule"],
+    [[...needed, "ada"], "ada"],
+  ])("says what is wrong with %j", async (args, expected) => {
+    const { code, errors } = await failure(...args);
+    expect(code).toBe(1);
+    expect(errors).toContain(expected);
+    expect(errors).not.toContain("at parse");
   });
 });
