@@ -20,6 +20,7 @@ import type { Session, TransportState } from "./store.ts";
 import { isSource, StreamError, sendItems } from "./stream-items.ts";
 import { type InvocationTelemetry, outcomeOf, startInvocation } from "./telemetry.ts";
 import { checkedUpload, isUpload } from "./upload.ts";
+import { watchClient } from "./watch-client.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
 
@@ -80,9 +81,14 @@ export async function dispatch(
   });
   const over = new AbortController();
   void pingWhile(ports, context.channel, over.signal);
-  const running = execute(ports, context, invocation, method, { telemetry, onAsk: isAsking }).finally(() =>
-    over.abort(),
-  );
+  let watching: Promise<void> | undefined;
+  const onStart = ({ cancel }: Caller): void => {
+    watching = watchClient(ports, context.state, over.signal, cancel);
+  };
+  const running = execute(ports, context, invocation, method, { telemetry, onAsk: isAsking, onStart }).finally(() => {
+    over.abort();
+    return watching;
+  });
   const first = await Promise.race([running, asking]);
   if (first !== "asking") return first?.abortRequested ?? false;
   const behind = running.then(() => {
@@ -126,13 +132,14 @@ export async function dispatchWork(
   // It was there when the invocation came: another deployment may not have it.
   if (method === undefined) return failInvocation(ports, context, invocation);
   const telemetry = startInvocation(ports, context, { ...invocation, method: method.name });
-  await execute(ports, context, invocation, method, { telemetry, work });
+  await execute(ports, context, invocation, method, { telemetry, work, onStart: work.onStart });
 }
 
 interface Execution {
   readonly telemetry: InvocationTelemetry;
   readonly work?: WorkRun;
   readonly onAsk?: () => void;
+  readonly onStart?: (caller: Caller) => void;
 }
 
 async function execute(
@@ -140,7 +147,7 @@ async function execute(
   context: DispatchContext,
   invocation: Invocation,
   method: Method,
-  { telemetry, work, onAsk }: Execution,
+  { telemetry, work, onAsk, onStart }: Execution,
 ): Promise<Caller | undefined> {
   const { name } = method;
   const unbound = `Failed to invoke '${name}' due to an error on the server.`;
@@ -155,7 +162,7 @@ async function execute(
   const asking = onAsk && { onAsk };
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false, traceContext, ...asking });
   const progress = { bound: false };
-  work?.onStart(caller);
+  onStart?.(caller);
   const run = await runLimited(ports.clock, limit, caller, async () => {
     const args = await bind(method, invocation.args, work?.uploads ?? []);
     // A schema may take its time, and the client has its error by then.
