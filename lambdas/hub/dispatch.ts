@@ -12,10 +12,12 @@ import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { handOver } from "./hand-over.ts";
 import { HubException } from "./hub-exception.ts";
 import { detailOf } from "./hub-options.ts";
+import { keepItems } from "./items.ts";
 import { runMethod } from "./pipeline.ts";
 import type { Log, Workers } from "./ports.ts";
 import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
+import type { Slots } from "./slots.ts";
 import type { Session, TransportState } from "./store.ts";
 import { isSource, StreamError, sendItems } from "./stream-items.ts";
 import { type InvocationTelemetry, outcomeOf, startInvocation } from "./telemetry.ts";
@@ -36,8 +38,10 @@ export interface DispatchContext {
   /** When a method must be over: epoch milliseconds. */
   readonly stopAt: number;
   session: Session;
-  /** Methods that wait for clients, and let others have the turn meanwhile. */
+  /** Methods that wait for clients, and let others have the turn meanwhile; posts that nobody waits for. */
   readonly behind: Set<Promise<void>>;
+  /** For a hub that runs several invocations of a connection at a time. */
+  readonly slots: Slots | undefined;
 }
 
 interface Method {
@@ -80,7 +84,8 @@ export async function dispatch(
     isAsking = () => resolve("asking");
   });
   const over = new AbortController();
-  void pingWhile(ports, context.channel, over.signal);
+  const { channel } = context;
+  void pingWhile(ports, channel, over.signal);
   let watching: Promise<void> | undefined;
   const onStart = ({ cancel }: Caller): void => {
     watching = watchClient(ports, context.state, over.signal, cancel);
@@ -91,18 +96,29 @@ export async function dispatch(
   });
   const first = await Promise.race([running, asking]);
   if (first !== "asking") return first?.abortRequested ?? false;
-  const behind = running.then(() => {
-    context.behind.delete(behind);
-  });
-  context.behind.add(behind);
+  leaveBehind(
+    context,
+    running.then(() => channel.flushed()),
+  );
   return false;
 }
 
-/** Resolves when no method waits for a client any more. */
-export async function finishBehind({ behind, channel }: DispatchContext): Promise<void> {
-  if (behind.size === 0) return;
+/** Leaves something to {@link finishBehind}, which throws what it throws. */
+export function leaveBehind({ behind }: Pick<DispatchContext, "behind">, what: Promise<void>): void {
+  const left = what.then(() => {
+    behind.delete(left);
+  });
+  left.catch(() => undefined);
+  behind.add(left);
+}
+
+/** Resolves when no method runs or waits for a client any more, and everything is posted. */
+export async function finishBehind(context: DispatchContext): Promise<void> {
+  const { behind, slots } = context;
+  if (slots === undefined && behind.size === 0) return;
+  await slots?.settled();
   await Promise.all(behind);
-  await channel.flushed();
+  await context.channel.flushed();
 }
 
 /** Whether a worker runs it: it streams, either way, or takes long. */
@@ -135,6 +151,9 @@ export async function dispatchWork(
   await execute(ports, context, invocation, method, { telemetry, work, onStart: work.onStart });
 }
 
+/** Whom an invocation is answered to. */
+type Asker = Pick<DispatchContext, "hub" | "channel">;
+
 interface Execution {
   readonly telemetry: InvocationTelemetry;
   readonly work?: WorkRun;
@@ -158,6 +177,8 @@ async function execute(
     return undefined;
   }
   const { hub, session, state, channel } = context;
+  // The connection may go over to another transport meanwhile.
+  const asker = { hub, channel };
   const traceContext = telemetry.trace;
   const asking = onAsk && { onAsk };
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false, traceContext, ...asking });
@@ -175,18 +196,17 @@ async function execute(
     if (!isSource(result)) throw new Unstreamable(name);
     return sendItems(ports, channel, invocation.id, result, work.stop);
   });
-  // Others may have changed items meanwhile; what this one changed is saved already.
-  if (context.session === session) context.session = { ...session, items: caller.items() };
+  keepItems(context, session, caller.items());
   if ("result" in run && run.result instanceof Refusal) {
-    fail(ports, context, invocation, run.result.text);
+    fail(ports, asker, invocation, run.result.text);
     telemetry.end("refused");
     return undefined;
   }
-  const outcome = "error" in run ? run : complete(ports, context, invocation, method, run.result);
+  const outcome = "error" in run ? run : complete(ports, asker, invocation, method, run.result);
   if ("error" in outcome) {
     logFailure(caller.hub.log, name, outcome.error);
     const text = method.streams && progress.bound ? BROKEN_STREAM : progress.bound ? failed(name) : unbound;
-    failWith(ports, context, invocation, text, outcome.error);
+    failWith(ports, asker, invocation, text, outcome.error);
   }
   telemetry.end("error" in outcome ? outcomeOf(outcome.error, isExpected(outcome.error)) : "completed");
   return caller;
@@ -201,13 +221,7 @@ class Unstreamable extends Error {
   }
 }
 
-function failWith(
-  ports: CallerPorts,
-  context: DispatchContext,
-  invocation: Invocation,
-  text: string,
-  error: unknown,
-): void {
+function failWith(ports: CallerPorts, context: Asker, invocation: Invocation, text: string, error: unknown): void {
   if (error instanceof Unstreamable) fail(ports, context, invocation, error.message);
   else fail(ports, context, invocation, text, causeOf(error));
 }
@@ -373,7 +387,7 @@ async function check(schema: StandardSchemaV1, value: unknown, index: number): P
 /** An error when the result is no JSON, or more than a message holds. */
 function complete(
   ports: CallerPorts,
-  { channel }: DispatchContext,
+  { channel }: Asker,
   { id }: Invocation,
   { streams }: Method,
   result: unknown,
@@ -392,7 +406,7 @@ function complete(
 
 function fail(
   ports: CallerPorts,
-  { channel, hub }: DispatchContext,
+  { channel, hub }: Asker,
   { id }: Pick<Invocation, "id">,
   text: string,
   cause?: unknown,
