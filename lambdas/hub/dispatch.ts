@@ -12,14 +12,17 @@ import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { handOver } from "./hand-over.ts";
 import { HubException } from "./hub-exception.ts";
 import { detailOf } from "./hub-options.ts";
+import { keepItems } from "./items.ts";
 import { runMethod } from "./pipeline.ts";
 import type { Log, Workers } from "./ports.ts";
 import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
+import type { Slots } from "./slots.ts";
 import type { Session, TransportState } from "./store.ts";
 import { isSource, StreamError, sendItems } from "./stream-items.ts";
 import { type InvocationTelemetry, outcomeOf, startInvocation } from "./telemetry.ts";
 import { checkedUpload, isUpload } from "./upload.ts";
+import { watchClient } from "./watch-client.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
 
@@ -35,8 +38,10 @@ export interface DispatchContext {
   /** When a method must be over: epoch milliseconds. */
   readonly stopAt: number;
   session: Session;
-  /** Methods that wait for clients, and let others have the turn meanwhile. */
+  /** Methods that wait for clients, and let others have the turn meanwhile; posts that nobody waits for. */
   readonly behind: Set<Promise<void>>;
+  /** For a hub that runs several invocations of a connection at a time. */
+  readonly slots: Slots | undefined;
 }
 
 interface Method {
@@ -79,24 +84,41 @@ export async function dispatch(
     isAsking = () => resolve("asking");
   });
   const over = new AbortController();
-  void pingWhile(ports, context.channel, over.signal);
-  const running = execute(ports, context, invocation, method, { telemetry, onAsk: isAsking }).finally(() =>
-    over.abort(),
-  );
+  const { channel } = context;
+  void pingWhile(ports, channel, over.signal);
+  let watching: Promise<void> | undefined;
+  const onStart = ({ cancel }: Caller): void => {
+    watching = watchClient(ports, context.state, over.signal, cancel);
+  };
+  const running = execute(ports, context, invocation, method, { telemetry, onAsk: isAsking, onStart }).finally(() => {
+    over.abort();
+    return watching;
+  });
   const first = await Promise.race([running, asking]);
   if (first !== "asking") return first?.abortRequested ?? false;
-  const behind = running.then(() => {
-    context.behind.delete(behind);
-  });
-  context.behind.add(behind);
+  leaveBehind(
+    context,
+    running.then(() => channel.flushed()),
+  );
   return false;
 }
 
-/** Resolves when no method waits for a client any more. */
-export async function finishBehind({ behind, channel }: DispatchContext): Promise<void> {
-  if (behind.size === 0) return;
+/** Leaves something to {@link finishBehind}, which throws what it throws. */
+export function leaveBehind({ behind }: Pick<DispatchContext, "behind">, what: Promise<void>): void {
+  const left = what.then(() => {
+    behind.delete(left);
+  });
+  left.catch(() => undefined);
+  behind.add(left);
+}
+
+/** Resolves when no method runs or waits for a client any more, and everything is posted. */
+export async function finishBehind(context: DispatchContext): Promise<void> {
+  const { behind, slots } = context;
+  if (slots === undefined && behind.size === 0) return;
+  await slots?.settled();
   await Promise.all(behind);
-  await channel.flushed();
+  await context.channel.flushed();
 }
 
 /** Whether a worker runs it: it streams, either way, or takes long. */
@@ -126,13 +148,17 @@ export async function dispatchWork(
   // It was there when the invocation came: another deployment may not have it.
   if (method === undefined) return failInvocation(ports, context, invocation);
   const telemetry = startInvocation(ports, context, { ...invocation, method: method.name });
-  await execute(ports, context, invocation, method, { telemetry, work });
+  await execute(ports, context, invocation, method, { telemetry, work, onStart: work.onStart });
 }
+
+/** Whom an invocation is answered to. */
+type Asker = Pick<DispatchContext, "hub" | "channel">;
 
 interface Execution {
   readonly telemetry: InvocationTelemetry;
   readonly work?: WorkRun;
   readonly onAsk?: () => void;
+  readonly onStart?: (caller: Caller) => void;
 }
 
 async function execute(
@@ -140,7 +166,7 @@ async function execute(
   context: DispatchContext,
   invocation: Invocation,
   method: Method,
-  { telemetry, work, onAsk }: Execution,
+  { telemetry, work, onAsk, onStart }: Execution,
 ): Promise<Caller | undefined> {
   const { name } = method;
   const unbound = `Failed to invoke '${name}' due to an error on the server.`;
@@ -151,11 +177,13 @@ async function execute(
     return undefined;
   }
   const { hub, session, state, channel } = context;
+  // The connection may go over to another transport meanwhile.
+  const asker = { hub, channel };
   const traceContext = telemetry.trace;
   const asking = onAsk && { onAsk };
   const caller = createCaller(ports, { hub, session, state, channel, redelivered: false, traceContext, ...asking });
   const progress = { bound: false };
-  work?.onStart(caller);
+  onStart?.(caller);
   const run = await runLimited(ports.clock, limit, caller, async () => {
     const args = await bind(method, invocation.args, work?.uploads ?? []);
     // A schema may take its time, and the client has its error by then.
@@ -168,18 +196,17 @@ async function execute(
     if (!isSource(result)) throw new Unstreamable(name);
     return sendItems(ports, channel, invocation.id, result, work.stop);
   });
-  // Others may have changed items meanwhile; what this one changed is saved already.
-  if (context.session === session) context.session = { ...session, items: caller.items() };
+  keepItems(context, session, caller.items());
   if ("result" in run && run.result instanceof Refusal) {
-    fail(ports, context, invocation, run.result.text);
+    fail(ports, asker, invocation, run.result.text);
     telemetry.end("refused");
     return undefined;
   }
-  const outcome = "error" in run ? run : complete(ports, context, invocation, method, run.result);
+  const outcome = "error" in run ? run : complete(ports, asker, invocation, method, run.result);
   if ("error" in outcome) {
     logFailure(caller.hub.log, name, outcome.error);
     const text = method.streams && progress.bound ? BROKEN_STREAM : progress.bound ? failed(name) : unbound;
-    failWith(ports, context, invocation, text, outcome.error);
+    failWith(ports, asker, invocation, text, outcome.error);
   }
   telemetry.end("error" in outcome ? outcomeOf(outcome.error, isExpected(outcome.error)) : "completed");
   return caller;
@@ -194,13 +221,7 @@ class Unstreamable extends Error {
   }
 }
 
-function failWith(
-  ports: CallerPorts,
-  context: DispatchContext,
-  invocation: Invocation,
-  text: string,
-  error: unknown,
-): void {
+function failWith(ports: CallerPorts, context: Asker, invocation: Invocation, text: string, error: unknown): void {
   if (error instanceof Unstreamable) fail(ports, context, invocation, error.message);
   else fail(ports, context, invocation, text, causeOf(error));
 }
@@ -366,7 +387,7 @@ async function check(schema: StandardSchemaV1, value: unknown, index: number): P
 /** An error when the result is no JSON, or more than a message holds. */
 function complete(
   ports: CallerPorts,
-  { channel }: DispatchContext,
+  { channel }: Asker,
   { id }: Invocation,
   { streams }: Method,
   result: unknown,
@@ -385,7 +406,7 @@ function complete(
 
 function fail(
   ports: CallerPorts,
-  { channel, hub }: DispatchContext,
+  { channel, hub }: Asker,
   { id }: Pick<Invocation, "id">,
   text: string,
   cause?: unknown,

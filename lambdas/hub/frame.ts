@@ -1,7 +1,14 @@
 // One frame of an open connection, run by the holder of its turn: message by message, in order.
 
 import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/index.ts";
-import { type DispatchContext, type DispatchPorts, dispatch, failInvocation, type Invocation } from "./dispatch.ts";
+import {
+  type DispatchContext,
+  type DispatchPorts,
+  dispatch,
+  failInvocation,
+  type Invocation,
+  leaveBehind,
+} from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
 import { brokenProtocol } from "./message-size.ts";
 import { passOn } from "./passing.ts";
@@ -18,6 +25,7 @@ export async function runFrame(
     if ((await runMessage(ports, context, message, receivedAt)) === "ended") return "ended";
   }
   if (frame.error === undefined) return "open";
+  if ((await context.slots?.settled()) === "ended") return "ended";
   return endBrokenProtocol(ports, context, frame.error);
 }
 
@@ -54,16 +62,39 @@ async function runMessage(
   switch (message.kind) {
     case "invocation":
     case "streamInvocation":
-      return (await dispatch(ports, context, message)) ? endAborted(ports, context) : "open";
+      return context.slots === undefined
+        ? invoke(ports, context, message)
+        : context.slots.start(message, () => invokeBeside(ports, context, message));
     case "ping":
       void context.channel.write(ports.dialect.encode({ kind: "ping" }));
       return "open";
     case "close":
+      if ((await context.slots?.settled()) === "ended") return "ended";
       return endStopped(ports, context, message.error);
     default:
       await passOn(ports, context.state, message, receivedAt);
       return "open";
   }
+}
+
+async function invoke(
+  ports: DispatchPorts,
+  context: DispatchContext,
+  invocation: Invocation,
+): Promise<"open" | "ended"> {
+  return (await dispatch(ports, context, invocation)) ? endAborted(ports, context) : "open";
+}
+
+/** The next one need not wait for the post of its completion. */
+async function invokeBeside(
+  ports: DispatchPorts,
+  context: DispatchContext,
+  invocation: Invocation,
+): Promise<"open" | "ended"> {
+  const { channel } = context;
+  const outcome = await invoke(ports, context, invocation);
+  leaveBehind(context, channel.flushed());
+  return outcome;
 }
 
 async function endStopped(ports: DispatchPorts, context: DispatchContext, error: string | undefined): Promise<"ended"> {

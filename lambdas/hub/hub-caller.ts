@@ -19,7 +19,10 @@ export interface HubCaller<Client, Services extends object = object> {
   readonly request: RequestInfo;
   /** Kept with the connection: JSON values, 4 KB in all. Changes are written back when the handler returns. */
   readonly items: Map<string, JsonValue>;
-  /** Aborts when the connection is closed from here, or the invocation's time is up. */
+  /**
+   * Aborts when the connection is closed from here, the invocation's time is up, or, in a method, within seconds when
+   * the client is gone: `hub` goes on working then.
+   */
   readonly aborted: AbortSignal;
   /** Closes the caller's connection; it does not come back by itself. */
   abort(): void;

@@ -13,11 +13,22 @@ export interface HubOptions {
    * 32768, which is what API Gateway carries. @default 32768
    */
   readonly maximumReceiveMessageSize?: number;
+  /**
+   * How many invocations of one client may run at a time; more than one complete in any order. 1 to 100. @default 1
+   */
+  readonly maximumParallelInvocationsPerClient?: number;
 }
 
-export const HUB_OPTION_NAMES: readonly (keyof HubOptions)[] = ["enableDetailedErrors", "maximumReceiveMessageSize"];
+const DEFAULTS: Required<HubOptions> = {
+  enableDetailedErrors: false,
+  maximumReceiveMessageSize: 32_768,
+  maximumParallelInvocationsPerClient: 1,
+};
 
-const DEFAULTS: Required<HubOptions> = { enableDetailedErrors: false, maximumReceiveMessageSize: 32_768 };
+/** They share one function. */
+const MOST_PARALLEL = 100;
+
+export const HUB_OPTION_NAMES = Object.keys(DEFAULTS) as readonly (keyof HubOptions)[];
 
 /** Of several, the first that says something. @throws TypeError for a value that is none. */
 export function hubOptions(...given: readonly HubOptions[]): Required<HubOptions> {
@@ -25,13 +36,23 @@ export function hubOptions(...given: readonly HubOptions[]): Required<HubOptions
   return {
     enableDetailedErrors: first(given, "enableDetailedErrors"),
     maximumReceiveMessageSize: first(given, "maximumReceiveMessageSize"),
+    maximumParallelInvocationsPerClient: first(given, "maximumParallelInvocationsPerClient"),
   };
 }
 
 /** @throws TypeError that names the option. */
-export function checkHubOptions({ enableDetailedErrors, maximumReceiveMessageSize: size }: HubOptions): void {
+export function checkHubOptions({
+  enableDetailedErrors,
+  maximumReceiveMessageSize: size,
+  maximumParallelInvocationsPerClient: parallel,
+}: HubOptions): void {
   if (enableDetailedErrors !== undefined && ![true, false, "local"].includes(enableDetailedErrors)) {
     throw new TypeError('`enableDetailedErrors` must be true, false or "local".');
+  }
+  if (parallel !== undefined && !(Number.isSafeInteger(parallel) && parallel >= 1 && parallel <= MOST_PARALLEL)) {
+    throw new TypeError(
+      `\`maximumParallelInvocationsPerClient\` is ${parallel}; it is a number of invocations, from 1 to ${MOST_PARALLEL}.`,
+    );
   }
   if (size === undefined || (Number.isSafeInteger(size) && size > 0 && size <= DEFAULTS.maximumReceiveMessageSize))
     return;

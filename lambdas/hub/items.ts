@@ -40,6 +40,21 @@ export function itemChanges(stored: Session["items"], items: ReadonlyMap<string,
   return { changed, items: now };
 }
 
+/** Notes what one run made of the items that it began with. Others may have changed theirs meanwhile. */
+export function keepItems(context: { session: Session }, { items: before }: Session, after: Session["items"]): void {
+  const { session } = context;
+  if (session.items === before) {
+    context.session = { ...session, items: after };
+    return;
+  }
+  const items: Record<string, string> = Object.assign(Object.create(null), session.items);
+  for (const key of Object.keys(before)) if (!Object.hasOwn(after, key)) delete items[key];
+  for (const [key, json] of Object.entries(after)) {
+    if (!Object.hasOwn(before, key) || before[key] !== json) items[key] = json;
+  }
+  context.session = { ...session, items };
+}
+
 function checkKey(key: unknown): string {
   if (typeof key === "string" && key !== "") return key;
   throw new TypeError("The keys of hub.items are strings that are not empty.");

@@ -2,6 +2,7 @@
 
 import { type CallerPorts, createCaller } from "./caller.ts";
 import type { DispatchContext } from "./dispatch.ts";
+import { keepItems } from "./items.ts";
 import { isAwaited, raiseEvent } from "./pipeline.ts";
 import { runLimited } from "./run-limited.ts";
 
@@ -30,7 +31,7 @@ async function runEvent(
   const caller = createCaller(ports, { hub, state, session, channel, redelivered: false, ...(onAsk && { onAsk }) });
   const limit = Math.max(0, context.stopAt - ports.clock.now());
   const outcome = await runLimited(ports.clock, limit, caller, () => raiseEvent({ service, hub, caller }, name));
-  context.session = { ...session, items: caller.items() };
+  keepItems(context, session, caller.items());
   if (!("error" in outcome)) return undefined;
   caller.hub.log.error(`${name} failed.`, { error: outcome.error });
   return outcome;

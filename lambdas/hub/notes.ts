@@ -2,38 +2,62 @@
 
 import type { ClientMessage } from "../protocol/index.ts";
 import { isInvocation } from "./frame.ts";
+import type { HubOptions } from "./hub-options.ts";
 import type { InvocationNote } from "./store.ts";
 
 /** Room for notes in the transport row, which stays small because the sweeper reads all of them. Characters of JSON. */
 const NOTES_SIZE = 150;
+/** The same where many run at a time: then a row is one unit to read all the same. */
+const MOST_NOTES = 3_000;
+
+type Parallel = Pick<Required<HubOptions>, "maximumParallelInvocationsPerClient">;
 
 /** As many as there is room for. */
-export function noteInvocations(messages: readonly ClientMessage[]): readonly InvocationNote[] {
+export function noteInvocations(messages: readonly ClientMessage[], room = NOTES_SIZE): readonly InvocationNote[] {
   const notes: InvocationNote[] = [];
   let size = 0;
   for (const message of messages) {
     if (!isInvocation(message) || message.id === undefined) continue;
     size += JSON.stringify([message.id, message.target]).length;
-    if (size > NOTES_SIZE) break;
+    if (size > room) break;
     notes.push({ id: message.id, target: message.target });
   }
   return notes;
 }
 
-/** Of the first frame, and of as many of the next ones as there is room for: `count` in all. */
-export function noteFrames(frames: readonly (readonly ClientMessage[])[]): {
-  readonly notes: readonly InvocationNote[];
-  readonly count: number;
-} {
-  const ids = (messages: readonly ClientMessage[]) =>
-    messages.filter((message) => isInvocation(message) && message.id !== undefined).length;
-  let asked = 0;
-  const all = noteInvocations(frames.flat());
+/** Whether a frame can be noted beside what runs. */
+export function hasRoom(
+  messages: readonly ClientMessage[],
+  options: Parallel,
+  running: readonly ClientMessage[],
+): boolean {
+  const both = [...running, ...messages];
+  return noteInvocations(both, roomOf(options)).length === idsOf(both);
+}
+
+/** Of what runs, the first frame, and as many of the next ones as there is room for: `count` frames in all. */
+export function noteFrames(
+  frames: readonly (readonly ClientMessage[])[],
+  options: Parallel,
+  running: readonly ClientMessage[] = [],
+): { readonly notes: readonly InvocationNote[]; readonly count: number } {
+  const room = roomOf(options);
+  const noteAll = (some: readonly (readonly ClientMessage[])[]) => noteInvocations([...running, ...some.flat()], room);
+  let asked = idsOf(running);
+  const all = noteAll(frames);
   const over = frames.findIndex((messages) => {
-    asked += ids(messages);
+    asked += idsOf(messages);
     return asked > all.length;
   });
   if (over === 0) return { notes: all, count: 1 };
   if (over === -1) return { notes: all, count: frames.length };
-  return { notes: noteInvocations(frames.slice(0, over).flat()), count: over };
+  return { notes: noteAll(frames.slice(0, over)), count: over };
+}
+
+function roomOf({ maximumParallelInvocationsPerClient }: Parallel): number {
+  return Math.min(NOTES_SIZE * maximumParallelInvocationsPerClient, MOST_NOTES);
+}
+
+function idsOf(messages: readonly ClientMessage[]): number {
+  return messages.filter((message) => isInvocation(message) && message.id !== undefined).length;
 }

@@ -103,6 +103,7 @@ async function receiveForTurn(
   if (state.phase === "accepted") {
     const rest = await openConnection(ports, context, turn, startedAt, frame.text);
     await context.channel.flushed();
+    await finishBehind(context);
     return { state, rest };
   }
   if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));

@@ -7,6 +7,7 @@
 // A row is visible before it is counted, each row runs at most once, and a holder whose lease has run out is dead.
 
 import type { ParsedFrame } from "../protocol/index.ts";
+import { runBeside } from "./beside.ts";
 import type { CallerPorts } from "./caller.ts";
 import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
 import { type DispatchContext, type DispatchPorts, failInvocation, finishBehind } from "./dispatch.ts";
@@ -14,8 +15,9 @@ import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { optionsOf } from "./hub-options.ts";
 import { LEASE, RUN_LIMIT } from "./lease.ts";
 import { runReconnected } from "./lifecycle-events.ts";
-import { noteFrames } from "./notes.ts";
+import { hasRoom, noteFrames } from "./notes.ts";
 import { sendQueued } from "./outbox.ts";
+import { openSlots, type Slots } from "./slots.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 import { ackOf, trimOf } from "./tally.ts";
 
@@ -40,7 +42,9 @@ export function openContext(
 ): DispatchContext {
   const hub = ports.service.hubs.get(state.hub.toLowerCase());
   if (hub === undefined) throw new Error(`The service has no hub '${state.hub}' any more: it was deployed without it.`);
-  return { hub, state, session, channel: channelOf(ports, state), stopAt: startedAt + RUN_LIMIT, behind: new Set() };
+  const slots = openSlots(hub.options.maximumParallelInvocationsPerClient);
+  const channel = channelOf(ports, state);
+  return { hub, state, session, channel, stopAt: startedAt + RUN_LIMIT, behind: new Set(), slots };
 }
 
 function channelOf(ports: CallerPorts, state: TransportState): Channel {
@@ -146,12 +150,16 @@ export async function drain(
   seen: number | undefined,
 ): Promise<void> {
   const { store } = ports;
-  const { transportId } = context.state;
   let known = seen;
-  let state: TransportState | undefined = context.state;
   for (;;) {
-    if (known !== undefined && (await release(ports, context, turn, state, known))) return;
-    state = await store.transport(transportId);
+    if (context.slots !== undefined) {
+      const outcome = await drainBeside(ports, context, context.slots, turn, startedAt, known);
+      if (outcome === "over") return;
+      known = outcome;
+    }
+    if (known !== undefined && (await release(ports, context, turn, known))) return;
+    const { transportId } = context.state;
+    const state = await store.transport(transportId);
     if (state?.next !== undefined) return drainMoved(ports, context, turn, startedAt, transportId);
     if (state?.phase !== "open" || state.end !== undefined || state.turn?.holder !== turn.holder) return;
     // The client is back, but not through its handshake: who lets it in runs what waits.
@@ -168,6 +176,31 @@ export async function drain(
   }
 }
 
+function drainBeside(
+  ports: DispatchPorts,
+  context: DispatchContext,
+  slots: Slots,
+  turn: Turn,
+  startedAt: number,
+  seen: number | undefined,
+): Promise<number | undefined | "over"> {
+  return runBeside(ports, context, {
+    slots,
+    turn,
+    seen,
+    until: startedAt + DRAIN_LIMIT,
+    async move() {
+      const state = await nextOf(ports, context.state.transportId);
+      if (state === undefined) return false;
+      context.state = state;
+      context.channel = channelOf(ports, state);
+      return true;
+    },
+    follow: (state) => follow(ports, context, state),
+    take: () => runAllWaiting(ports, context, turn, startedAt),
+  });
+}
+
 /** `over` when the turn is not the holder's to keep any more, `moved` when that has to be looked at. */
 async function runAllWaiting(
   ports: DispatchPorts,
@@ -176,6 +209,7 @@ async function runAllWaiting(
   startedAt: number,
 ): Promise<"done" | "moved" | "over"> {
   const { store, clock } = ports;
+  const { slots } = context;
   const { connectionId, transportId, handshakes } = context.state;
   const waiting = await store.waiting(connectionId);
   const parsed = waiting.map((frame) => parseWaiting(ports, context.state, frame));
@@ -183,12 +217,16 @@ async function runAllWaiting(
   for (const [at, frame] of waiting.entries()) {
     // The client has shaken hands anew, by a transport that this function has not seen yet.
     if (frame.handshakes > handshakes) break;
+    await slots?.free();
+    if (at === noted) await roomForNotes(context, parsed[at] ?? NOTHING);
     if (clock.now() - startedAt > DRAIN_LIMIT) {
+      await slots?.settled();
       await leaveTurn(ports, transportId, turn);
       return "over";
     }
     if (at === noted) {
-      const { notes, count } = noteFrames(parsed.slice(at).map(({ messages }) => messages));
+      const next = parsed.slice(at).map(({ messages }) => messages);
+      const { notes, count } = noteFrames(next, context.hub.options, slots?.running);
       if (notes.length > 0 && !(await store.note(transportId, turn.holder, notes))) return "moved";
       noted += count;
     }
@@ -202,6 +240,13 @@ async function runAllWaiting(
 
 const NOTHING: ParsedFrame = { messages: [], error: undefined };
 
+/** What runs is answered for as well: a frame that finds no room for its notes waits until something is over. */
+async function roomForNotes({ hub, slots }: DispatchContext, { messages }: ParsedFrame): Promise<void> {
+  while (slots !== undefined && slots.running.length > 0 && !hasRoom(messages, hub.options, slots.running)) {
+    await slots.change();
+  }
+}
+
 /** The client may have shaken hands anew since: what it asks now is answered, what it asked before is not. */
 async function follow(ports: DispatchPorts, context: DispatchContext, state: TransportState): Promise<void> {
   if (state.handshakes !== context.state.handshakes) {
@@ -214,12 +259,12 @@ async function follow(ports: DispatchPorts, context: DispatchContext, state: Tra
 /** The client learns in passing what has arrived. */
 async function release(
   ports: DispatchPorts,
-  { channel, state: { transportId } }: DispatchContext,
+  { channel, state }: DispatchContext,
   { holder }: Turn,
-  state: TransportState,
   seen: number,
 ): Promise<boolean> {
   const { store, clock } = ports;
+  const { transportId } = state;
   // Nobody will ask what a client said that does not count.
   if (!state.stateful) return store.release(transportId, holder, seen, false, "forget");
   const trim = trimOf(state, clock.now());

@@ -63,6 +63,7 @@ describe("defineHub", () => {
     [{ filters: [{ invokeMethod() {}, onConected() {} }] }, "A hub filter does not know 'onConected'."],
     [{ enableDetailedErrors: "yes" }, '`enableDetailedErrors` must be true, false or "local".'],
     [{ maximumReceiveMessageSize: 65_536 }, "`maximumReceiveMessageSize` is 65536; it is a number of bytes"],
+    [{ maximumParallelInvocationsPerClient: 0 }, "`maximumParallelInvocationsPerClient` is 0; it is a number of"],
   ])("refuses %j, which would leave a hub open or silent", (part, message) => {
     expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);
   });

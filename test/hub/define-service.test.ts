@@ -32,6 +32,7 @@ describe("defineService", () => {
     expect(defineService({ hubs }).hubs.get("chat")?.options).toEqual({
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 32_768,
+      maximumParallelInvocationsPerClient: 1,
     });
   });
 
@@ -56,17 +57,22 @@ describe("defineService", () => {
   });
 
   it("lets a hub decide for itself", () => {
-    const own = { enableDetailedErrors: false, maximumReceiveMessageSize: 100 };
+    const own = {
+      enableDetailedErrors: false,
+      maximumReceiveMessageSize: 100,
+      maximumParallelInvocationsPerClient: 100,
+    };
     const hubs = {
       chat,
       own: defineHub()({ methods: {}, ...own }),
       half: defineHub()({ methods: {}, ...{ enableDetailedErrors: "local" } }),
     };
-    const service = defineService({ hubs, enableDetailedErrors: true, maximumReceiveMessageSize: 2000 });
+    const common = { maximumReceiveMessageSize: 2000, maximumParallelInvocationsPerClient: 2 };
+    const service = defineService({ hubs, enableDetailedErrors: true, ...common });
     expect([...service.hubs.values()].map(({ options }) => options)).toEqual([
-      { enableDetailedErrors: true, maximumReceiveMessageSize: 2000 },
+      { enableDetailedErrors: true, ...common },
       own,
-      { enableDetailedErrors: "local", maximumReceiveMessageSize: 2000 },
+      { enableDetailedErrors: "local", ...common },
     ]);
   });
 
@@ -144,6 +150,10 @@ describe("defineService", () => {
     ...[0, -1, 0.5, 32_769, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
       { hubs, maximumReceiveMessageSize: value },
       `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 32768: API Gateway carries no more.`,
+    ]),
+    ...[0, -1, 1.5, 101, Number.NaN, Number.POSITIVE_INFINITY, null, "2", true].map((value): [object, string] => [
+      { hubs, maximumParallelInvocationsPerClient: value },
+      `\`maximumParallelInvocationsPerClient\` is ${value}; it is a number of invocations, from 1 to 100.`,
     ]),
     ...["Local", "true", 1, null, {}].map((value): [object, string] => [
       { hubs, enableDetailedErrors: value },

@@ -19,7 +19,11 @@ it("tells details of a hub that says so for local servers there alone", () => {
 });
 
 it.each(["gone", "constructor", "__proto__", ""])("has the defaults for a hub that is not there: %j", (path) => {
-  expect(optionsOf(service, path)).toEqual({ enableDetailedErrors: false, maximumReceiveMessageSize: 32_768 });
+  expect(optionsOf(service, path)).toEqual({
+    enableDetailedErrors: false,
+    maximumReceiveMessageSize: 32_768,
+    maximumParallelInvocationsPerClient: 1,
+  });
 });
 
 it("finds a hub in any case, and the largest message of all", () => {

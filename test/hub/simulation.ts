@@ -116,11 +116,15 @@ export class Invocation {
     sleep: (milliseconds, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve();
-        const takeBack = this.timeline.after(milliseconds, () => this.#go(resolve));
-        signal?.addEventListener("abort", () => {
+        const stop = () => {
           takeBack();
           resolve();
+        };
+        const takeBack = this.timeline.after(milliseconds, () => {
+          signal?.removeEventListener("abort", stop);
+          this.#go(resolve);
         });
+        signal?.addEventListener("abort", stop);
       }),
   };
 

@@ -8,11 +8,14 @@ import { liveThrough } from "./turn-world.ts";
 const runs = Number(process.env.MODEL_RUNS ?? 2_000);
 const first = Number(process.env.MODEL_SEED ?? 1);
 
-it("keeps turn, order and events right, whoever comes between and whoever dies", { timeout: 3_600_000 }, async () => {
+it.each([
+  ["turn, order and events", 1],
+  ["the same with three methods at a time", 3],
+])("keeps %s right, whoever comes between and whoever dies", { timeout: 3_600_000 }, async (_what, parallel) => {
   for (let seed = first; seed < first + runs; seed++) {
-    await liveThrough(seed).catch(async (cause) => {
+    await liveThrough(seed, parallel).catch(async (cause) => {
       const story: string[] = [];
-      await liveThrough(seed, (line) => story.push(line)).catch(() => "It ends the same way.");
+      await liveThrough(seed, parallel, (line) => story.push(line)).catch(() => "It ends the same way.");
       throw new Error(`MODEL_SEED=${seed}: ${cause.message}\n${story.join("\n")}`, { cause });
     });
   }
