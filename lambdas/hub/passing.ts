@@ -6,6 +6,7 @@ import { isQuestionId } from "./client-results.ts";
 import { endConnection } from "./ending.ts";
 import { workKey } from "./hand-over.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
+import { isTooLong } from "./names.ts";
 import type { TransportState } from "./store.ts";
 import { receiveUpload } from "./uploads.ts";
 
@@ -16,6 +17,8 @@ export async function passOn(
   message: ClientMessage,
   receivedAt: number,
 ): Promise<void> {
+  // No stream and no invocation has such a name: it would not have been taken.
+  if ("id" in message && message.id !== undefined && isTooLong(message.id)) return;
   switch (message.kind) {
     case "streamItem":
       return receiveUpload(ports, state, message, receivedAt);
