@@ -122,6 +122,12 @@ async function dropResumeKey(table: TableClient, resumeKey: string, connectionId
   await table.delete(keys.resumeKey(resumeKey), "#connection = :connection", { ":connection": connectionId });
 }
 
+/** Whether the connection is there and nobody has ended it. */
+export async function lives(table: TableClient, connectionId: string): Promise<boolean> {
+  const row = await table.get(keys.connection(connectionId));
+  return row !== undefined && row.ended !== true;
+}
+
 /** Whether the row that was in the way is this very accept's, made twice as by a retry of the SDK. */
 async function isOwn(table: TableClient, { connectionId, transportId }: NewConnection): Promise<boolean> {
   const row = await table.get(keys.connection(connectionId));

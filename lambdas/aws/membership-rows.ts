@@ -6,6 +6,7 @@
 
 import type { Audience, ConnectionState, Member, Store } from "../hub/index.ts";
 import { forEachLimit } from "../hub/index.ts";
+import { lives } from "./connection-rows.ts";
 import { type Key, keys, memberPartitions } from "./table.ts";
 import type { Page, TableClient } from "./table-client.ts";
 
@@ -33,11 +34,6 @@ export function membershipRows(table: TableClient): MembershipVerbs {
   const userOf = (hub: string, user: string): Audience => ({ kind: "user", hub, user });
   const groupOf = (hub: string, group: string): Audience => ({ kind: "group", hub, group });
 
-  async function lives(connectionId: string): Promise<boolean> {
-    const row = await table.get(keys.connection(connectionId));
-    return row !== undefined && row.ended !== true;
-  }
-
   async function leave(connectionId: string, hub: string, group: string): Promise<void> {
     await table.delete(keys.membership(groupOf(hub, group), connectionId));
     await table.delete(keys.groupOf(connectionId, group));
@@ -48,14 +44,14 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       const audiences = user === undefined ? [hubOf(hub)] : [hubOf(hub), userOf(hub, user)];
       const rows = audiences.map((audience) => keys.membership(audience, connectionId));
       await Promise.all(rows.map((row) => table.put(row, { transport: transportId })));
-      if (await lives(connectionId)) return true;
+      if (await lives(table, connectionId)) return true;
       await Promise.all(rows.map((row) => table.delete(row)));
       return false;
     },
     async join({ connectionId, transportId }, hub, group) {
       await table.put(keys.groupOf(connectionId, group), {});
       await table.put(keys.membership(groupOf(hub, group), connectionId), { transport: transportId });
-      if (await lives(connectionId)) return true;
+      if (await lives(table, connectionId)) return true;
       await leave(connectionId, hub, group);
       return false;
     },

@@ -20,8 +20,10 @@ export function questionRows(table: TableClient): QuestionStore {
       );
       if (kept !== undefined) return "kept";
       const asked = await everybody(table, id);
-      if (asked.length === 0 || asked.some((row) => row.sk === connectionId)) return "unknown";
-      return "foreign";
+      const own = asked.find((row) => row.sk === connectionId);
+      // Answered before, as by a retry of the SDK.
+      if (own?.[name] === value) return "kept";
+      return asked.length === 0 || own !== undefined ? "unknown" : "foreign";
     },
     async questions(id) {
       return (await everybody(table, id)).map((row) => ({ connectionId: String(row.sk), answer: toAnswer(row) }));

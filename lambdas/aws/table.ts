@@ -7,14 +7,14 @@
 // | connection     | C#{connection id} | C               | hub, transport, user, ended; with expiresAt a tombstone |
 // | its groups     | C#{connection id} | G#{group}       |                                                         |
 // | waiting frame  | C#{connection id} | I#{key}         | text, receivedAt                                        |
-// | work           | C#{connection id} | W#{key}         | worker, until, cancelled                                |
+// | work           | C#{connection id} | W#{key}         | nonce, worker, until, died, cancelled                   |
 // | hub membership | H#{shard 0-3}#{hub} | {connection id} | transport                                             |
 // | group          | G#{hub}#{group}   | {connection id} | transport                                               |
 // | user           | U#{hub}#{user}    | {connection id} | transport                                               |
 // | user, told of | P#{shard 0-3}#{hub} | {user}          | phase, arrival, gone, holder, until, checkAt            |
 // | message to a lost client | O#{connection id} | {number} | record                                                 |
-// | upload         | C#{connection id} | U#{stream}      | room, received, end                                     |
-// | its items      | C#{connection id} | V#{stream}#{key} | json                                                   |
+// | upload         | C#{connection id} | U#{stream}      | opener, received, waiting, endedAt, error, closed       |
+// | its items      | C#{connection id} | V#{stream}#{key} | json, receivedAt                                       |
 // | question       | Q#{question id}   | {connection id} | json or error once it is answered                       |
 // | resume key     | R#{name of the key} | R              | connection                                              |
 // | sweeper        | SWEEP             | SWEEP           | generation, lastTick, notBefore                         |

@@ -1,7 +1,7 @@
 // Invocations that workers run: one row each beside their connection's.
 
 import { MOST_WORK, type WorkState, type WorkStore } from "../hub/index.ts";
-import { NEW, toSeconds } from "./connection-rows.ts";
+import { lives, NEW, toSeconds } from "./connection-rows.ts";
 import { keys, TIME_TO_LIVE } from "./table.ts";
 import type { Row, TableClient } from "./table-client.ts";
 
@@ -20,25 +20,30 @@ export function workRows(table: TableClient): WorkStore {
 
   return {
     async startWork(connectionId, { key, nonce, now }) {
-      if ((await workKeys(connectionId)).length >= MOST_WORK) return "full";
       const row = keys.work(connectionId, key);
-      if (!(await table.put(row, { nonce, [TIME_TO_LIVE]: toSeconds(now + WORK_GARBAGE) }, NEW))) {
-        return (await table.get(row))?.nonce === nonce ? "started" : "taken";
-      }
-      // An ending marks the connection first and looks for work afterwards: so one of the two sees the other.
-      const connection = await table.get(keys.connection(connectionId));
-      if (connection !== undefined && connection.ended !== true) return "started";
+      const isNew = await table.put(row, { nonce, [TIME_TO_LIVE]: toSeconds(now + WORK_GARBAGE) }, NEW);
+      if (!isNew && (await table.get(row))?.nonce !== nonce) return "taken";
+      // An ending marks the connection first and looks for work afterwards: so one of the two sees the other. Nor do two
+      // starts miss each other, when there is room for one.
+      const [isLive, all] = await Promise.all([lives(table, connectionId), workKeys(connectionId)]);
+      if (isLive && all.length <= MOST_WORK) return "started";
       await table.delete(row);
-      return "ended";
+      return isLive ? "full" : "ended";
     },
     async claimWork(connectionId, key, { worker, until, now }) {
       const row = keys.work(connectionId, key);
       const values = { ":worker": worker, ":until": until };
       const change = "SET #worker = :worker, #until = :until";
-      const isFree = "attribute_exists(#pk) AND (attribute_not_exists(#worker) OR #worker = :worker)";
+      const isOwn = "#worker = :worker AND attribute_not_exists(#died)";
+      const isFree = `attribute_exists(#pk) AND (attribute_not_exists(#worker) OR (${isOwn}))`;
       if ((await table.update(row, change, isFree, values)) !== undefined) return "claimed";
-      const isDead = "attribute_exists(#pk) AND #until < :now";
-      return (await table.update(row, change, isDead, { ...values, ":now": now })) === undefined ? undefined : "died";
+      const isDead = "attribute_exists(#pk) AND (#until < :now OR (#worker = :worker AND #died = :true))";
+      const found = await table.update(row, `${change}, #died = :true`, isDead, {
+        ...values,
+        ":now": now,
+        ":true": true,
+      });
+      return found === undefined ? undefined : "died";
     },
     async work(connectionId, key) {
       const row = await table.get(keys.work(connectionId, key));

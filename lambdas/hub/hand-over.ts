@@ -2,6 +2,7 @@
 
 import type { DispatchContext, DispatchPorts, Invocation } from "./dispatch.ts";
 import { HubException } from "./hub-exception.ts";
+import { LEASE } from "./lease.ts";
 import { isTooLong, NAME_BYTES } from "./names.ts";
 import type { Work } from "./ports.ts";
 import type { TransportState } from "./store.ts";
@@ -48,9 +49,11 @@ export async function handOver(
   for (const [index, streamId] of streamIds.entries()) {
     const stream = uploadKey(state, streamId);
     const expiresAt = clock.now() + UPLOAD_GARBAGE;
-    if ((await store.openUpload(connectionId, stream, nonce, expiresAt)) === "opened") continue;
+    const opened = await store.openUpload(connectionId, stream, nonce, expiresAt);
+    if (opened === "opened") continue;
     await closeUploads(ports, { ...piece, invocation: { ...piece.invocation, streamIds: streamIds.slice(0, index) } });
     await store.finishWork(connectionId, key);
+    if (opened === "ended") return undefined;
     return { text: `Invocation ID '${streamId}' is already in use.` };
   }
   try {
@@ -58,10 +61,25 @@ export async function handOver(
     return undefined;
   } catch (error) {
     log.error("An invocation could not be handed to a worker.", { hub: hub.path, connectionId, error });
+    // A request whose answer is lost may have reached one all the same.
+    if ((await takeBack(ports, connectionId, key)) !== "taken back") return undefined;
     await closeUploads(ports, piece);
-    await store.finishWork(connectionId, key);
     return { error };
   }
+}
+
+/** Takes work from whoever has not begun with it, or is dead; a worker that has begun is left to tell the client. */
+export async function takeBack(
+  { store, random, clock }: Pick<DispatchPorts, "store" | "random" | "clock">,
+  connectionId: string,
+  key: string,
+): Promise<"taken back" | "begun" | "none"> {
+  if ((await store.work(connectionId, key)) === undefined) return "none";
+  const now = clock.now();
+  const claim = await store.claimWork(connectionId, key, { worker: random.id(), until: now + LEASE, now });
+  if (claim === undefined) return "begun";
+  await store.finishWork(connectionId, key);
+  return "taken back";
 }
 
 /** A client that has shaken hands anew may use its ids again. */

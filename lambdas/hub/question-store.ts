@@ -12,7 +12,7 @@ export interface QuestionState {
 export interface QuestionStore {
   /** Before the question is sent. `expiresAt` is when it is garbage: epoch milliseconds. */
   putQuestion(id: string, connectionId: string, expiresAt: number): Promise<void>;
-  /** Keeps the first answer. `foreign` when others were asked, and this connection was not. */
+  /** Keeps the first answer; the same one made twice is one. `foreign` when others were asked, and not this connection. */
   answer(id: string, connectionId: string, answer: Answer): Promise<"kept" | "foreign" | "unknown">;
   /** Everybody who was asked, read consistently. */
   questions(id: string): Promise<readonly QuestionState[]>;

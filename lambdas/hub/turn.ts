@@ -12,6 +12,7 @@ import type { CallerPorts } from "./caller.ts";
 import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
 import { type DispatchContext, type DispatchPorts, failInvocation, finishBehind } from "./dispatch.ts";
 import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
+import { takeBack, workKey } from "./hand-over.ts";
 import { optionsOf } from "./hub-options.ts";
 import { LEASE, RUN_LIMIT } from "./lease.ts";
 import { runReconnected } from "./lifecycle-events.ts";
@@ -117,14 +118,16 @@ export async function takeOver(ports: DispatchPorts, state: TransportState, star
   await finishBehind(context);
 }
 
-/** What the dead holder had begun: what it has only noted still waits. */
+/** What the dead holder had begun: what it has only noted still waits, and what a worker has is the worker's. */
 async function died(ports: DispatchPorts, state: TransportState): Promise<Turn["invocations"]> {
   const { turn, connectionId } = state;
   if (turn === undefined || turn.invocations.length === 0) return [];
   const waiting = await ports.store.waiting(connectionId);
   const messages = waiting.flatMap((frame) => parseWaiting(ports, state, frame).messages);
   const ids = new Set(messages.filter(isInvocation).map(({ id }) => id));
-  return turn.invocations.filter(({ id }) => !ids.has(id));
+  const begun = turn.invocations.filter(({ id }) => !ids.has(id));
+  const handedOver = await Promise.all(begun.map(({ id }) => takeBack(ports, connectionId, workKey(state, id))));
+  return begun.filter((_, index) => handedOver[index] !== "begun");
 }
 
 /** The session has moved on, and with it the turn that was just taken: it is left to the next frame or sweep. */

@@ -31,20 +31,23 @@ export async function receiveUpload(
   message: Extract<ClientMessage, { kind: "streamItem" | "completion" }>,
   receivedAt: number,
 ): Promise<void> {
-  const { store, clock, service } = ports;
+  const { store, clock, service, random } = ports;
   const { connectionId } = state;
   const stream = uploadKey(state, message.id);
   if (message.kind === "completion") {
     await store.endUpload(connectionId, stream, { receivedAt, error: message.error });
     return;
   }
-  const item = { receivedAt, json: JSON.stringify(message.item ?? null) };
+  const item = { nonce: random.id().slice(0, NONCE_SIZE), receivedAt, json: JSON.stringify(message.item ?? null) };
   for (let waited = 0, pause = FIRST_PAUSE; ; waited += pause, pause *= 2) {
     if ((await store.putItem(connectionId, stream, item, service.streamBufferCapacity)) !== "full") return;
     if (waited >= PATIENCE) return store.endUpload(connectionId, stream, { receivedAt, error: FULL });
     await clock.sleep(pause);
   }
 }
+
+/** Characters: short, because the stream's row has one for each item that waits. */
+const NONCE_SIZE = 8;
 
 const FULL =
   "More items wait than the stream holds (streamBufferCapacity): the client sends faster than the method reads.";
@@ -72,7 +75,7 @@ async function* read(
   stream: string,
   stop: AbortSignal,
 ): AsyncGenerator<unknown> {
-  let consumed = 0;
+  const read = new Set<string>();
   for (;;) {
     const state = await store.upload(connectionId, stream);
     if (state === undefined || stop.aborted) throw new Error("The client is gone.");
@@ -80,16 +83,18 @@ async function* read(
     const settled = clock.now() - SETTLING;
     const waiting = await store.uploadItems(connectionId, stream);
     const ready = waiting.filter(({ receivedAt }) => receivedAt <= settled);
-    for (const { json } of ready) yield JSON.parse(json);
-    consumed += ready.length;
-    if (ready.length > 0) {
-      const read = ready.map(({ key }) => key);
-      await store.dropItems(connectionId, stream, read);
+    for (const { key, json } of ready) {
+      // One that was dropped may come again, by a retry of the SDK.
+      if (read.has(key)) continue;
+      read.add(key);
+      yield JSON.parse(json);
     }
+    const keys = ready.map(({ key }) => key);
+    if (keys.length > 0) await store.dropItems(connectionId, stream, keys);
     const { end, received } = state;
     if (end !== undefined && end.receivedAt <= settled) {
       if (end.error !== undefined) throw new HubException(end.error);
-      if (consumed >= received) return;
+      if (read.size >= received) return;
       if (end.receivedAt <= settled - LOST_AFTER) throw new HubException("Items of the stream were lost.");
     }
     if (ready.length === 0) await clock.sleep(LOOK_INTERVAL, stop);

@@ -1,6 +1,6 @@
 // Who is in a hub, a user and a group. A membership is written before it is known to be allowed, and taken back.
 
-import type { Audience, ConnectionState, Member, Store } from "../../../lambdas/hub/index.ts";
+import type { Audience, Member, Store } from "../../../lambdas/hub/index.ts";
 import { compareBytes, key, lastPart, nameOf, rowKeys } from "./keys.ts";
 import { type MemoryRows, ofKind } from "./rows.ts";
 
@@ -20,12 +20,7 @@ type MembershipVerbs = Pick<
 >;
 
 export function membershipRows(table: MemoryRows): MembershipVerbs {
-  const { access, get, put, query, remove, removeIf, rows, update } = table;
-
-  async function lives(verb: keyof Store, connectionId: string): Promise<boolean> {
-    const row = await get<ConnectionState>(verb, rowKeys.connection(connectionId));
-    return row !== undefined && !row.ended;
-  }
+  const { access, get, lives, put, query, remove, removeIf, rows, update } = table;
 
   async function leave(verb: keyof Store, connectionId: string, hub: string, group: string): Promise<void> {
     await remove(verb, rowKeys.membership({ kind: "group", hub, group }, connectionId));

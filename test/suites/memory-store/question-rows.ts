@@ -30,8 +30,9 @@ export function questionRows(table: MemoryRows): QuestionStore {
       );
       if (kept !== undefined) return "kept";
       const asked = await everybody("answer", id);
-      if (asked.length === 0 || asked.some((row) => row.connectionId === connectionId)) return "unknown";
-      return "foreign";
+      const own = asked.find((row) => row.connectionId === connectionId);
+      if (own !== undefined && JSON.stringify(own.answer) === JSON.stringify(answer)) return "kept";
+      return asked.length === 0 || own !== undefined ? "unknown" : "foreign";
     },
     questions: (id) => everybody("questions", id),
     async dropQuestion(id, connectionId) {

@@ -25,6 +25,10 @@ export type MemoryRows = ReturnType<typeof memoryRows>;
 export function memoryRows(rows: Rows, access: Access) {
   const get = <Row extends object>(verb: keyof Store, name: string) =>
     access(verb, name, () => structuredClone(rows.get(name) as Row | undefined));
+  const lives = async (verb: keyof Store, connectionId: string) => {
+    const row = await get<ConnectionState>(verb, rowKeys.connection(connectionId));
+    return row !== undefined && !row.ended;
+  };
   const put = (verb: keyof Store, name: string, row: object) =>
     access(verb, name, () => void rows.set(name, structuredClone(row)));
   const remove = (verb: keyof Store, name: string) => access(verb, name, () => rows.delete(name));
@@ -68,7 +72,7 @@ export function memoryRows(rows: Rows, access: Access) {
     return row === undefined ? undefined : toConnection(row);
   }
 
-  return { rows, access, get, put, remove, removeIf, query, update, updateTransport, updateConnection };
+  return { rows, access, get, lives, put, remove, removeIf, query, update, updateTransport, updateConnection };
 }
 
 export function putNew(rows: Rows, name: string, row: object): boolean {

@@ -1,6 +1,12 @@
 // What clients stream to methods.
 
-import { type UploadItem, type UploadState, type UploadStore, uploadItemKey } from "../../../lambdas/hub/index.ts";
+import {
+  type UploadItem,
+  type UploadState,
+  type UploadStore,
+  uploadItemKey,
+  uploadItemNonce,
+} from "../../../lambdas/hub/index.ts";
 import { compareBytes, key, rowKeys } from "./keys.ts";
 import { type MemoryRows, type Mutable, ofKind } from "./rows.ts";
 
@@ -9,13 +15,14 @@ const UPLOAD_GARBAGE = 24 * 3_600_000;
 
 interface UploadRow extends UploadState {
   readonly opener: string | undefined;
-  readonly waiting: number;
+  /** The nonces of those that wait. */
+  readonly waiting: readonly string[];
   readonly closed: boolean;
   readonly expiresAt: number;
 }
 
 export function uploadRows(table: MemoryRows): UploadStore {
-  const { access, get, put, remove, rows, update } = table;
+  const { access, get, lives, put, remove, rows, update } = table;
 
   const uploadItems = (verb: "uploadItems" | "closeUpload", connectionId: string, streamId: string) =>
     access(verb, key("uploadItem", connectionId, streamId), () =>
@@ -33,7 +40,7 @@ export function uploadRows(table: MemoryRows): UploadStore {
     change: (row: Mutable<UploadRow>) => void,
   ) =>
     access(verb, name, () => {
-      const nothing = { opener: undefined, waiting: 0, received: 0, end: undefined, closed: false, expiresAt };
+      const nothing = { opener: undefined, waiting: [], received: 0, end: undefined, closed: false, expiresAt };
       const row = (rows.get(name) as UploadRow | undefined) ?? nothing;
       if (!condition(row)) return undefined;
       change(row);
@@ -41,18 +48,31 @@ export function uploadRows(table: MemoryRows): UploadStore {
       return structuredClone(row);
     });
 
+  /** What was written is taken back if the connection has ended. */
+  async function keep(
+    verb: "openUpload" | "putItem" | "endUpload",
+    connectionId: string,
+    ...names: readonly string[]
+  ): Promise<boolean> {
+    if (await lives(verb, connectionId)) return true;
+    for (const name of names) await remove(verb, name);
+    return false;
+  }
+
   return {
     async openUpload(connectionId, streamId, nonce, expiresAt) {
+      const upload = rowKeys.upload(connectionId, streamId);
       const row = await upsert(
         "openUpload",
-        rowKeys.upload(connectionId, streamId),
+        upload,
         expiresAt,
         ({ closed, opener }) => !closed && (opener === undefined || opener === nonce),
         (each) => {
           each.opener = nonce;
         },
       );
-      return row === undefined ? "taken" : "opened";
+      if (row === undefined) return "taken";
+      return (await keep("openUpload", connectionId, upload)) ? "opened" : "ended";
     },
     async putItem(connectionId, streamId, item, capacity) {
       const upload = rowKeys.upload(connectionId, streamId);
@@ -63,30 +83,35 @@ export function uploadRows(table: MemoryRows): UploadStore {
         "putItem",
         upload,
         expiresAt,
-        (row) => isOpen(row) && row.waiting < capacity,
+        (row) => isOpen(row) && row.waiting.length < capacity && !row.waiting.includes(item.nonce),
         (row) => {
-          row.waiting += 1;
+          row.waiting = [...row.waiting, item.nonce];
           row.received += 1;
         },
       );
+      const row = entered ?? (await get<UploadRow>("putItem", upload));
+      if (row === undefined) return "full";
       if (entered === undefined) {
-        const row = await get<UploadRow>("putItem", upload);
-        return row !== undefined && !isOpen(row) ? "over" : "full";
+        if (!isOpen(row)) return "over";
+        if (!row.waiting.includes(item.nonce)) return "full";
       }
-      const name = uploadItemKey(item, entered.received);
-      await put("putItem", rowKeys.uploadItem(connectionId, streamId, name), { ...item, key: name, expiresAt });
-      return "put";
+      const name = uploadItemKey(item, row.received);
+      const place = rowKeys.uploadItem(connectionId, streamId, name);
+      await put("putItem", place, { ...item, key: name, expiresAt });
+      return (await keep("putItem", connectionId, place, upload)) ? "put" : "over";
     },
     async endUpload(connectionId, streamId, end) {
+      const upload = rowKeys.upload(connectionId, streamId);
       await upsert(
         "endUpload",
-        rowKeys.upload(connectionId, streamId),
+        upload,
         end.receivedAt + UPLOAD_GARBAGE,
         (row) => row.end === undefined && !row.closed,
         (row) => {
           row.end = end;
         },
       );
+      await keep("endUpload", connectionId, upload);
     },
     async upload(connectionId, streamId) {
       const row = await get<UploadRow>("upload", rowKeys.upload(connectionId, streamId));
@@ -100,7 +125,8 @@ export function uploadRows(table: MemoryRows): UploadStore {
         rowKeys.upload(connectionId, streamId),
         () => true,
         (row) => {
-          row.waiting -= items.length;
+          const read = new Set(items.map(uploadItemNonce));
+          row.waiting = row.waiting.filter((nonce) => !read.has(nonce));
         },
       );
     },

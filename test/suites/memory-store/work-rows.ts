@@ -1,6 +1,6 @@
 // Invocations that workers run.
 
-import { type ConnectionState, MOST_WORK, type WorkState, type WorkStore } from "../../../lambdas/hub/index.ts";
+import { MOST_WORK, type WorkState, type WorkStore } from "../../../lambdas/hub/index.ts";
 import { key, rowKeys } from "./keys.ts";
 import { type MemoryRows, putNew } from "./rows.ts";
 
@@ -9,35 +9,41 @@ const WORK_GARBAGE = 24 * 3_600_000;
 
 interface WorkRow extends WorkState {
   readonly nonce: string;
+  /** Its worker has found the one before it dead. */
+  readonly died: boolean;
   readonly expiresAt: number;
 }
 
 export function workRows(table: MemoryRows): WorkStore {
-  const { access, get, query, remove, rows, update } = table;
+  const { access, get, lives, query, remove, rows, update } = table;
 
   return {
     async startWork(connectionId, work) {
-      if ((await query("startWork", key("work", connectionId))).length >= MOST_WORK) return "full";
       const name = rowKeys.work(connectionId, work.key);
       const expiresAt = work.now + WORK_GARBAGE;
-      const row = { nonce: work.nonce, worker: undefined, until: 0, cancelled: false, expiresAt };
-      if (!(await access("startWork", name, () => putNew(rows, name, row)))) {
-        return (await get<WorkRow>("startWork", name))?.nonce === work.nonce ? "started" : "taken";
-      }
-      const connection = await get<ConnectionState>("startWork", rowKeys.connection(connectionId));
-      if (connection !== undefined && !connection.ended) return "started";
+      const row = { nonce: work.nonce, worker: undefined, until: 0, died: false, cancelled: false, expiresAt };
+      const isNew = await access("startWork", name, () => putNew(rows, name, row));
+      if (!isNew && (await get<WorkRow>("startWork", name))?.nonce !== work.nonce) return "taken";
+      const [isLive, all] = await Promise.all([
+        lives("startWork", connectionId),
+        query("startWork", key("work", connectionId)),
+      ]);
+      if (isLive && all.length <= MOST_WORK) return "started";
       await remove("startWork", name);
-      return "ended";
+      return isLive ? "full" : "ended";
     },
     async claimWork(connectionId, work, { worker, until, now }) {
       const name = rowKeys.work(connectionId, work);
-      const claim = (condition: (row: WorkRow) => boolean) =>
+      const claim = (condition: (row: WorkRow) => boolean, died: boolean) =>
         update<WorkRow>("claimWork", name, condition, (row) => {
           row.worker = worker;
           row.until = until;
+          row.died = died;
         });
-      if (await claim((row) => row.worker === undefined || row.worker === worker)) return "claimed";
-      return (await claim((row) => row.until < now)) === undefined ? undefined : "died";
+      const isOwn = (row: WorkRow) => row.worker === worker;
+      if (await claim((row) => row.worker === undefined || (isOwn(row) && !row.died), false)) return "claimed";
+      const isDead = (row: WorkRow) => row.until < now || (isOwn(row) && row.died);
+      return (await claim(isDead, true)) === undefined ? undefined : "died";
     },
     async work(connectionId, work) {
       return toWork(await get<WorkRow>("work", rowKeys.work(connectionId, work)));

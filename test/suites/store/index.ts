@@ -13,12 +13,15 @@ import { membershipSuite } from "./membership.ts";
 import { outboxSuite } from "./outbox.ts";
 import { pagingSuite } from "./paging.ts";
 import { presenceSuite } from "./presence.ts";
+import { questionsSuite } from "./questions.ts";
 import { reopeningSuite } from "./reopening.ts";
 import { sessionSuite } from "./session.ts";
 import { sweepingSuite } from "./sweeping.ts";
 import { takingOverSuite } from "./taking-over.ts";
 import { trimmingSuite } from "./trimming.ts";
 import { turnSuite } from "./turn.ts";
+import { uploadsSuite } from "./uploads.ts";
+import { workSuite } from "./work.ts";
 
 export type { OpenStore };
 
@@ -39,6 +42,9 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     trimmingSuite(harness);
     outboxSuite(harness);
     acknowledgingSuite(harness);
+    workSuite(harness);
+    uploadsSuite(harness);
+    questionsSuite(harness);
     absentRowsSuite(harness);
     sweepingSuite(harness, openStore);
     pagingSuite(openStore);
