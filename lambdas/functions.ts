@@ -19,6 +19,8 @@ import {
   type Clock,
   isService,
   type Log,
+  type NegotiatePorts,
+  type RefreshPorts,
   type ServerPorts,
   type Service,
   type Store,
@@ -50,16 +52,23 @@ export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(callerPorts(service, environment));
 }
 
-/** `POST /{hub}/negotiate`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
+/** `POST /{hub}/negotiate` and `/{hub}/refresh`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
 export function negotiateFunction(service: Service, environment: Environment) {
   const tableName = required(environment, "SIGNALR_TABLE");
   let opening: Promise<Store> | undefined;
-  // Only clients with a resume key need the table, and the SDK takes most of a cold start.
-  const store: Pick<Store, "connectionOfKey"> = {
-    async connectionOfKey(resumeKey) {
-      opening ??= import("./table-store.ts").then(({ tableStore }) => tableStore(tableName));
-      return (await opening).connectionOfKey(resumeKey);
-    },
+  // Only clients with a resume key or a new token need the table, and the SDK takes most of a cold start.
+  const open = (): Promise<Store> => {
+    opening ??= import("./table-store.ts").then(({ tableStore }) => tableStore(tableName));
+    return opening;
+  };
+  const store: (NegotiatePorts & RefreshPorts)["store"] = {
+    connectionOfKey: async (...args) => (await open()).connectionOfKey(...args),
+    connection: async (...args) => (await open()).connection(...args),
+    session: async (...args) => (await open()).session(...args),
+    renewSession: async (...args) => (await open()).renewSession(...args),
+    renewAuthentication: async (...args) => (await open()).renewAuthentication(...args),
+    enqueue: async (...args) => (await open()).enqueue(...args),
+    count: async (...args) => (await open()).count(...args),
   };
   return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
 }
