@@ -17,17 +17,22 @@ export function createTable(scope: Construct, removalPolicy: RemovalPolicy): Tab
 }
 
 const READ = ["dynamodb:GetItem"];
+const REFRESH = [...READ, "dynamodb:PutItem", "dynamodb:UpdateItem"];
 const SERVE = [...READ, "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:Query"];
 
 /** What a hub context does with the table. */
 export const SEND_ACTIONS: readonly string[] = SERVE;
 
-/** What each function does with the table. Negotiate signs instead of storing, and only looks resume keys up. */
+/**
+ * What each function does with the table. Negotiate signs instead of storing, and looks resume keys up; it writes only
+ * to refresh access tokens. It has that right also where the service does not allow it: nothing runs the service file
+ * here, so nobody knows.
+ */
 export const TABLE_ACTIONS = {
   connect: SERVE,
   message: SERVE,
   disconnect: SERVE,
-  negotiate: READ,
+  negotiate: REFRESH,
   sweep: SERVE,
   work: SERVE,
 } as const;

@@ -21,7 +21,6 @@ import {
   type Log,
   type ServerPorts,
   type Service,
-  type Store,
   type Workers,
 } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
@@ -51,18 +50,13 @@ export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(callerPorts(service, environment));
 }
 
-/** `POST /{hub}/negotiate`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
+/** `POST /{hub}/negotiate` and `/{hub}/refresh`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
 export function negotiateFunction(service: Service, environment: Environment) {
-  const tableName = required(environment, "SIGNALR_TABLE");
-  let opened: Store | undefined;
-  // Only clients with a resume key need the table.
-  const store: Pick<Store, "connectionOfKey"> = {
-    connectionOfKey(resumeKey) {
-      opened ??= tableStore(tableName);
-      return opened.connectionOfKey(resumeKey);
-    },
-  };
-  return negotiateHandler({ ...admissionPorts(service), store, tokens: tokensFrom(environment) });
+  return negotiateHandler({
+    ...admissionPorts(service),
+    ...tablePorts(environment),
+    tokens: tokensFrom(environment),
+  });
 }
 
 /** Streams and long invocations, invoked asynchronously. Reads what `$disconnect` reads. */

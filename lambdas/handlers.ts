@@ -8,7 +8,7 @@ import type {
   MessageEvent,
   SocketResult,
 } from "./apigateway/index.ts";
-import { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest } from "./aws/index.ts";
+import { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest, toRefreshRequest } from "./aws/index.ts";
 import {
   type ConnectPorts,
   closeBroken,
@@ -16,7 +16,9 @@ import {
   disconnect,
   type NegotiatePorts,
   negotiate,
+  type RefreshPorts,
   receive,
+  refresh,
   type ServerPorts,
   sweep,
   type Work,
@@ -63,8 +65,15 @@ export function disconnectHandler(ports: Omit<ServerPorts, "workers">) {
   };
 }
 
-export function negotiateHandler(ports: NegotiatePorts) {
+/** What is asked of a hub over HTTP: to negotiate, and to refresh an access token. */
+export function negotiateHandler(ports: NegotiatePorts & RefreshPorts) {
   return async (event: HttpEvent): Promise<HttpResult> => {
+    const refreshing = toRefreshRequest(event);
+    if (refreshing !== undefined) {
+      const { status, headers, body } = await refresh(ports, refreshing);
+      if (status >= 400) ports.log.info("Refused to refresh.", { status, reason: body, hub: refreshing.hubPath });
+      return { statusCode: status, headers, body };
+    }
     const request = toNegotiateRequest(event);
     if (request === undefined) return { statusCode: 404, headers: { "content-type": "text/plain" }, body: "Not found" };
     const { status, headers, body } = await negotiate(ports, request);

@@ -2,7 +2,7 @@ import { defineHub, defineService } from "signalr-lambda";
 import { describe, expect, it } from "vitest";
 import type { HttpEvent, MessageEvent } from "../lambdas/apigateway/index.ts";
 import { messageHandler, negotiateHandler } from "../lambdas/handlers.ts";
-import type { Log, NegotiatePorts, ServerPorts, Transports } from "../lambdas/hub/index.ts";
+import type { Log, NegotiatePorts, RefreshPorts, ServerPorts, Transports } from "../lambdas/hub/index.ts";
 import { core } from "../lambdas/protocol/index.ts";
 import { systemRandom } from "../lambdas/system.ts";
 import { FakeClock } from "./fake-clock.ts";
@@ -63,8 +63,13 @@ describe("the message handler", () => {
 });
 
 describe("the negotiate handler", () => {
-  it.each(["/", "/chat", "/negotiate/chat", "/chat/negotiate/x"])("answers 404 at %s", async (rawPath) => {
-    const event = { rawPath, headers: {}, requestContext: { http: { method: "POST" } } } as HttpEvent;
-    expect(await negotiateHandler({ service } as NegotiatePorts)(event)).toMatchObject({ statusCode: 404 });
-  });
+  it.each(["/", "/chat", "/negotiate/chat", "/chat/negotiate/x", "/refresh", "/refresh/chat"])(
+    "answers 404 at %s",
+    async (rawPath) => {
+      const event = { rawPath, headers: {}, requestContext: { http: { method: "POST" } } } as HttpEvent;
+      expect(await negotiateHandler({ service } as NegotiatePorts & RefreshPorts)(event)).toMatchObject({
+        statusCode: 404,
+      });
+    },
+  );
 });

@@ -6,7 +6,16 @@ import type { Row, TableClient } from "./table-client.ts";
 
 type ConnectionVerbs = Pick<
   Store,
-  "accept" | "connection" | "session" | "saveItems" | "enqueue" | "waiting" | "claimFrame" | "bury" | "dropSession"
+  | "accept"
+  | "connection"
+  | "session"
+  | "saveItems"
+  | "renewSession"
+  | "enqueue"
+  | "waiting"
+  | "claimFrame"
+  | "bury"
+  | "dropSession"
 >;
 
 export const NEW = "attribute_not_exists(pk)";
@@ -34,6 +43,7 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
         removed.map(itemAttribute),
       );
     },
+    renewSession: (transportId, session) => table.amend(keys.session(transportId), { data: toData(session) }, []),
     async enqueue(connectionId, { key, text, receivedAt, transportId, handshakes, repeated, ...flags }) {
       const expiresAt = toSeconds(receivedAt + FRAME_GARBAGE);
       const places = repeated.length === 0 ? undefined : repeated;
@@ -53,6 +63,7 @@ export function connectionRows(table: TableClient): ConnectionVerbs {
             handshakes: Number(row.handshakes),
             repeated: (row.repeated ?? []) as readonly number[],
             reconnected: row.reconnected === true,
+            refreshed: row.refreshed === true,
           });
         }
       }
@@ -163,9 +174,13 @@ function itemAttribute(key: string): string {
   return ITEM + key;
 }
 
-export function fromSession({ userIdentifier, user, request }: Session): Row {
-  // JSON, because names in here come from tokens and requests: `__proto__` has to stay a name.
-  return { user: userIdentifier, data: JSON.stringify({ user, request }) };
+export function fromSession({ userIdentifier, ...session }: Session): Row {
+  return { user: userIdentifier, data: toData(session) };
+}
+
+/** JSON, because names in here come from tokens and requests: `__proto__` has to stay a name. */
+function toData({ user, request }: Pick<Session, "user" | "request">): string {
+  return JSON.stringify({ user, request });
 }
 
 /** The attributes of a session row that are items. */

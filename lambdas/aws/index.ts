@@ -1,4 +1,4 @@
 export { apiGatewayTransports } from "./api-gateway-transports.ts";
 export { dynamoDBStore } from "./dynamodb-store.ts";
-export { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest } from "./requests.ts";
+export { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest, toRefreshRequest } from "./requests.ts";
 export { TIME_TO_LIVE, tableDefinition } from "./table.ts";

@@ -35,17 +35,24 @@ export function toDisconnect({ requestContext }: DisconnectEvent): Disconnect {
   return { transportId: connectionId, code: disconnectStatusCode, connectedAt };
 }
 
-const NEGOTIATE = /\/negotiate$/i;
-
 /** Undefined for a path that is not some hub's `/negotiate`. */
 export function toNegotiateRequest(event: HttpEvent): HttpRequest | undefined {
+  return toHttpRequest(event, /\/negotiate$/i);
+}
+
+/** Undefined for a path that is not some hub's `/refresh`. */
+export function toRefreshRequest(event: HttpEvent): HttpRequest | undefined {
+  return toHttpRequest(event, /(?<=\/[^/]+)\/refresh$/i);
+}
+
+function toHttpRequest(event: HttpEvent, verb: RegExp): HttpRequest | undefined {
   const path = `/${trimSlashes(event.rawPath)}`;
-  if (!NEGOTIATE.test(path)) return undefined;
+  if (!verb.test(path)) return undefined;
   const headers = lowerCase(event.headers);
   if (event.cookies !== undefined) headers.cookie = event.cookies.join("; ");
   return {
     method: event.requestContext.http.method,
-    hubPath: trimSlashes(path.replace(NEGOTIATE, "")),
+    hubPath: trimSlashes(path.replace(verb, "")),
     headers,
     query: withoutPrototype(Object.entries(event.queryStringParameters ?? {})),
     sourceIp: event.requestContext.http.sourceIp,

@@ -18,6 +18,7 @@ type TransportVerbs = Pick<
   | "open"
   | "note"
   | "abandon"
+  | "renewAuthentication"
   | "transport"
   | "markEnd"
   | "markLost"
@@ -125,6 +126,10 @@ export function transportRows(table: TableClient): TransportVerbs {
       const values = { ":never": 0, ":none": notesToJson([]), ":holder": holder };
       await update(id, "SET #until = :never, #invocations = :none", "#holder = :holder", values);
     },
+    renewAuthentication: (id, until) =>
+      until === undefined
+        ? update(id, "REMOVE #authUntil", LIVES, {})
+        : update(id, "SET #authUntil = :until", LIVES, { ":until": until }),
     async transport(id) {
       const row = await table.get(keys.transport(id));
       return row === undefined ? undefined : toState(row);

@@ -3,11 +3,11 @@
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue, type Refusal } from "./admission.ts";
 import type { ClosingPorts } from "./closing.ts";
-import type { Service } from "./define-service.ts";
 import { endConnection, TOMBSTONE } from "./ending.ts";
 import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
-import type { ConnectionState, RequestInfo, User } from "./store.ts";
+import type { ConnectionState, RequestInfo } from "./store.ts";
+import { expiryOf } from "./token-expiry.ts";
 
 export interface ConnectPorts extends AdmissionPorts, ClosingPorts {
   readonly tokens: ConnectionTokens;
@@ -48,7 +48,7 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
     issuedAt,
     deadline: now + service.lifetime.handshakeTimeout,
     rotateAt: now + ROTATE_AFTER + spread(connectionId) * ROTATE_SPREAD,
-    authenticatedUntil: authenticatedUntil(service, admission.user),
+    authenticatedUntil: service.closeOnAuthenticationExpiration ? expiryOf(admission.user) : undefined,
     session: {
       userIdentifier: admission.userIdentifier,
       user: admission.user,
@@ -144,13 +144,6 @@ async function findResumable(
 ): Promise<string | undefined> {
   const resumeKey = await resumeKeyOf(ports, request, hub.path, userIdentifier);
   return resumeKey === undefined ? undefined : ports.store.connectionOfKey(resumeKey);
-}
-
-/** Epoch milliseconds, from `exp` in seconds; undefined when that ends no connection. */
-function authenticatedUntil({ closeOnAuthenticationExpiration }: Service, { claims }: User): number | undefined {
-  if (!closeOnAuthenticationExpiration || !Object.hasOwn(claims, "exp")) return undefined;
-  const time = Math.round(Number(claims.exp) * 1000);
-  return typeof claims.exp === "number" && Number.isSafeInteger(time) ? time : undefined;
 }
 
 function requestInfo(request: ConnectRequest, headerNames: readonly string[]): RequestInfo {

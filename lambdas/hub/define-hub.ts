@@ -78,6 +78,11 @@ export interface HubEvents<Client, Services extends object = object> extends Hub
   onConnected?(hub: HubCaller<Client, Services>): unknown;
   /** Runs when a client came back with its resume key: the same connection id, groups and items, a new transport. */
   onReconnected?(hub: HubCaller<Client, Services>): unknown;
+  /**
+   * Runs in its turn after a client has brought a new access token (`enableAuthenticationRefresh`): `hub.user` is new,
+   * the connection and its user identifier are the same. Outside the filters.
+   */
+  onAuthenticationRefreshed?(hub: HubCaller<Client, Services>): unknown;
   /** Runs once per connection that was connected, with its groups still in place. */
   onDisconnected?(hub: HubCaller<Client, Services>, reason: DisconnectReason): unknown;
   presence?: HubPresenceOptions;
@@ -142,6 +147,7 @@ const KEYS = [
   "presence",
   "onConnected",
   "onReconnected",
+  "onAuthenticationRefreshed",
   "onDisconnected",
   "onUserOnline",
   "onUserOffline",

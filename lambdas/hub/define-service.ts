@@ -83,6 +83,11 @@ export interface ServiceOptions extends HubOptions {
    * the epoch, of the claims that `auth` returned. Its client may reconnect, with a token that is good. @default false
    */
   readonly closeOnAuthenticationExpiration?: boolean;
+  /**
+   * Lets a client bring a new access token for its connection: `POST /{hub}/refresh?id={connectionToken}`. It must be of
+   * the same user. Roles, claims and the end for `closeOnAuthenticationExpiration` are the new token's. @default false
+   */
+  readonly enableAuthenticationRefresh?: boolean;
   /** What `authorize: { policy: "…" }` of hubs and methods asks for, by name. */
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Run around the methods and events of every hub, outside the hubs' own, the first one outermost. */
@@ -120,6 +125,7 @@ export interface Service {
   readonly auth: JwtBearer | Authenticate | undefined;
   readonly claimTypes: Required<ClaimTypes>;
   readonly closeOnAuthenticationExpiration: boolean;
+  readonly enableAuthenticationRefresh: boolean;
   readonly policies: ReadonlyMap<string, Policy>;
   readonly filters: readonly AnyHubFilter[];
   readonly services: ServicesFactory | undefined;
@@ -170,6 +176,10 @@ export function defineService<Hubs extends ServiceOptions["hubs"], Services exte
       "closeOnAuthenticationExpiration",
       options.closeOnAuthenticationExpiration ?? false,
     ),
+    enableAuthenticationRefresh: checkBoolean(
+      "enableAuthenticationRefresh",
+      options.enableAuthenticationRefresh ?? false,
+    ),
     policies: checkPolicies(options.policies, [...hubs.values()].flatMap(demands)),
     filters: checkFilters(options.filters),
     services: checkServices(options.services),
@@ -197,6 +207,7 @@ function checkHubs(hubs: ServiceOptions["hubs"], common: HubOptions): ReadonlyMa
       );
     }
     if (/(^|\/)negotiate$/i.test(path)) throw new TypeError(`Hub path '${path}' cannot end in 'negotiate'.`);
+    if (/\/refresh$/i.test(path)) throw new TypeError(`Hub path '${path}' cannot end in '/refresh'.`);
     if (byPath.has(path.toLowerCase()))
       throw new TypeError(`Hub path '${path}' is there twice: paths match in any case.`);
     if (typeof definition?.methods !== "object") throw new TypeError(`Hub '${path}' must be made with defineHub.`);

@@ -1,9 +1,9 @@
-// `onConnected` and `onReconnected`, run by the holder of the turn.
+// `onConnected`, `onReconnected` and `onAuthenticationRefreshed`, run by the holder of the turn.
 
 import { type CallerPorts, createCaller } from "./caller.ts";
 import type { DispatchContext } from "./dispatch.ts";
 import { keepItems } from "./items.ts";
-import { isAwaited, raiseEvent } from "./pipeline.ts";
+import { type AwaitedEvent, isAwaited, raiseEvent } from "./pipeline.ts";
 import { runLimited } from "./run-limited.ts";
 
 /** The error it threw, if it did: then the connection is to be closed. */
@@ -19,10 +19,18 @@ export async function runReconnected(ports: CallerPorts, context: DispatchContex
   await runEvent(ports, context, "onReconnected");
 }
 
+/** What comes behind it in this function finds the new user too. */
+export async function runRefreshed(ports: CallerPorts, context: DispatchContext): Promise<void> {
+  const session = await ports.store.session(context.state.transportId);
+  if (session === undefined) return;
+  context.session = session;
+  await runEvent(ports, context, "onAuthenticationRefreshed");
+}
+
 async function runEvent(
   ports: CallerPorts,
   context: DispatchContext,
-  name: "onConnected" | "onReconnected",
+  name: AwaitedEvent,
 ): Promise<{ readonly error: unknown } | undefined> {
   const { hub, state, session, channel } = context;
   const { service } = ports;

@@ -2,7 +2,8 @@
 // token carries it all.
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#post-endpoint-basenegotiate-request
 
-import { type Admission, type AdmissionPorts, admit, isListed, isRefusal, queryValue } from "./admission.ts";
+import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } from "./admission.ts";
+import { corsHeaders, preflight } from "./cors.ts";
 import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
 import { resumeKeyOf } from "./resume.ts";
 import type { Store } from "./store.ts";
@@ -29,7 +30,7 @@ const TRANSPORTS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
 const TEXT = { "content-type": "text/plain" };
 
 export async function negotiate(ports: NegotiatePorts, request: HttpRequest): Promise<HttpResponse> {
-  const cors = corsHeaders(ports, request);
+  const cors = corsHeaders(ports.service, request);
   if (request.method === "OPTIONS") return { status: 204, headers: { ...cors, ...preflight(request, cors) }, body: "" };
   if (request.method !== "POST")
     return { status: 405, headers: { ...TEXT, ...cors, allow: "POST" }, body: "Method not allowed" };
@@ -78,22 +79,4 @@ function parseVersion(text: string | undefined): { readonly version: 0 | 1 } | {
     return { error: `The client requested version '${version}', but the server does not support this version.` };
   }
   return { version: version === 0 ? 0 : 1 };
-}
-
-/** Stock clients send credentials, so the origin is echoed and never `*`. A page of the same host needs none of it. */
-function corsHeaders({ service }: NegotiatePorts, request: HttpRequest): Record<string, string> {
-  const { origin } = request.headers;
-  if (origin === undefined || !isListed(origin, service.allowedOrigins)) return { vary: "Origin" };
-  return { vary: "Origin", "access-control-allow-origin": origin, "access-control-allow-credentials": "true" };
-}
-
-/** Headers of the application's own are allowed too: whatever the page asks for, once its origin is. */
-function preflight(request: HttpRequest, cors: Record<string, string>): Record<string, string> {
-  if (cors["access-control-allow-origin"] === undefined) return {};
-  return {
-    "access-control-allow-methods": "POST",
-    "access-control-allow-headers":
-      request.headers["access-control-request-headers"] ?? "authorization,x-requested-with,x-signalr-user-agent",
-    "access-control-max-age": "7200",
-  };
 }

@@ -37,14 +37,18 @@ export function runMethod(run: Run, { name, handler }: BoundMethod, args: readon
   );
 }
 
+/** The events of a connection that lives. */
+export type AwaitedEvent = "onConnected" | "onReconnected" | "onAuthenticationRefreshed";
+
 /** Throws what the event or a filter throws. */
-export function raiseEvent(run: Run, name: "onConnected" | "onReconnected"): unknown {
+export function raiseEvent(run: Run, name: AwaitedEvent): unknown {
   const { hub, caller } = run;
+  const event = (): unknown => {
+    caller.throwIfExpired();
+    return hub.definition[name]?.(caller.hub);
+  };
   return withServices(run, (context) =>
-    raiseThrough(name, filtersOf(run), context, () => {
-      caller.throwIfExpired();
-      return hub.definition[name]?.(caller.hub);
-    }),
+    name === "onAuthenticationRefreshed" ? event() : raiseThrough(name, filtersOf(run), context, event),
   );
 }
 
@@ -60,11 +64,9 @@ export function raiseDisconnected(run: Run, reason: DisconnectReason): unknown {
 }
 
 /** Whether anybody wants to know: if not, nothing need be made ready. */
-export function isAwaited(
-  target: Pick<Run, "service" | "hub">,
-  name: "onConnected" | "onReconnected" | "onDisconnected",
-): boolean {
-  return target.hub.definition[name] !== undefined || filtersOf(target).some((filter) => filter[name] !== undefined);
+export function isAwaited(target: Pick<Run, "service" | "hub">, name: AwaitedEvent | "onDisconnected"): boolean {
+  if (target.hub.definition[name] !== undefined) return true;
+  return name !== "onAuthenticationRefreshed" && filtersOf(target).some((filter) => filter[name] !== undefined);
 }
 
 /** At once when the service has none to make. */

@@ -87,7 +87,9 @@ function isExpired({ authenticatedUntil, lost, resuming }: TransportState, now: 
   return authenticatedUntil !== undefined && authenticatedUntil < now && !lost && !resuming;
 }
 
-async function endExpired(ports: DispatchPorts, { transportId }: TransportState): Promise<void> {
+async function endExpired(ports: DispatchPorts, { transportId, authenticatedUntil }: TransportState): Promise<void> {
+  // Its client may have brought a new token since the sweep read its row.
+  if ((await ports.store.transport(transportId))?.authenticatedUntil !== authenticatedUntil) return;
   await endConnection(ports, {
     transportId,
     from: { phase: "open" },

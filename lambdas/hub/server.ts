@@ -13,6 +13,8 @@ export type { DispatchPorts as ServerPorts } from "./dispatch.ts";
 export { type HttpRequest, type NegotiatePorts, negotiate } from "./negotiate.ts";
 /** Handles one frame of a transport: handshake, invocations, pings, Close. */
 export { type Frame, receive } from "./receive.ts";
+/** Gives a connection a new access token, or says why not. */
+export { type RefreshPorts, refresh } from "./refresh.ts";
 /** Ends what fell silent and finishes what was left unfinished. */
 export { sweep } from "./sweep.ts";
 /** Runs one invocation that streams or takes long. */

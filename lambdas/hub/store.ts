@@ -257,6 +257,8 @@ export interface WaitingFrame {
   readonly repeated: readonly number[];
   /** In place of a frame: `onReconnected` waits for its turn. */
   readonly reconnected?: boolean;
+  /** The same for `onAuthenticationRefreshed`. */
+  readonly refreshed?: boolean;
 }
 
 export interface NewConnection {
@@ -502,6 +504,14 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
 
   /** Writes the changed keys, deletes those whose value is undefined. False once the session is gone. */
   saveItems(transportId: string, changes: Readonly<Record<string, string | undefined>>): Promise<boolean>;
+
+  /** A new access token: writes user and request, and leaves the items. False once the session is gone. */
+  renewSession(transportId: string, session: Pick<Session, "user" | "request">): Promise<boolean>;
+  /**
+   * Moves the time at which an expired access token ends the connection; never if undefined. Undefined when it is to
+   * end, or is being taken over.
+   */
+  renewAuthentication(transportId: string, until: number | undefined): Promise<TransportState | undefined>;
 
   // --- membership ------------------------------------------------------------------------------------------------
 

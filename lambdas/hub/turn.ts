@@ -15,7 +15,7 @@ import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { takeBack, workKey } from "./hand-over.ts";
 import { optionsOf } from "./hub-options.ts";
 import { LEASE, RUN_LIMIT } from "./lease.ts";
-import { runReconnected } from "./lifecycle-events.ts";
+import { runReconnected, runRefreshed } from "./lifecycle-events.ts";
 import { hasRoom, noteFrames } from "./notes.ts";
 import { sendQueued } from "./outbox.ts";
 import { openSlots, type Slots } from "./slots.ts";
@@ -298,12 +298,16 @@ async function drainMoved(
 async function runWaiting(
   ports: DispatchPorts,
   context: DispatchContext,
-  { reconnected, receivedAt }: WaitingFrame,
+  { reconnected, refreshed, receivedAt }: WaitingFrame,
   parsed: ParsedFrame,
   claimed: boolean,
 ): Promise<"open" | "ended"> {
   if (reconnected) {
     await runReconnected(ports, context);
+    return "open";
+  }
+  if (refreshed) {
+    if (claimed) await runRefreshed(ports, context);
     return "open";
   }
   if (claimed && ports.clock.now() - receivedAt <= FRAME_AGE) {
@@ -318,7 +322,7 @@ function parseWaiting(
   { hub, handshakes }: TransportState,
   frame: WaitingFrame,
 ): ParsedFrame {
-  if (frame.reconnected) return NOTHING;
+  if (frame.reconnected || frame.refreshed) return NOTHING;
   const { maximumReceiveMessageSize } = optionsOf(service, hub);
   const parsed = without(dialect.parse(frame.text, maximumReceiveMessageSize), frame.repeated);
   // The client has given up on what it asked before its last handshake, and may use its ids again.

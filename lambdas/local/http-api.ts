@@ -27,7 +27,8 @@ export function httpApi({ invocations, faults, events, clock }: HttpApiOptions):
   return async (request, response) => {
     const query = queryOf(request.url);
     await serve(request, response, query);
-    if (request.method === "POST") events.tell(clientOf(query), { kind: "negotiated", status: response.statusCode });
+    const isNegotiation = request.method === "POST" && !/\/refresh\/?(\?|$)/i.test(request.url ?? "");
+    if (isNegotiation) events.tell(clientOf(query), { kind: "negotiated", status: response.statusCode });
   };
 
   async function serve(request: IncomingMessage, response: ServerResponse, query: string): Promise<void> {

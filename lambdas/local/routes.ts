@@ -30,14 +30,15 @@ export function routeRequest(method: string, url: string, isHub: IsHub): Request
   if (isGatewayPath(path)) return { kind: "gateway" };
   const decoded = decodePath(path);
   if (decoded === undefined) return { kind: "refused", status: 400 };
+  const hub = decoded.slice(1);
+  const refreshes = isHub(hub.replace(/(?<=.)\/refresh$/i, "")) && !isHub(hub);
   switch (method) {
     case "GET":
-      return { kind: "page", path: decoded };
+      return refreshes ? { kind: "negotiate" } : { kind: "page", path: decoded };
     case "POST":
     case "OPTIONS":
     case "DELETE": {
-      const hub = decoded.slice(1);
-      const known = isHub(hub) || isHub(hub.replace(/\/negotiate$/i, ""));
+      const known = refreshes || isHub(hub) || isHub(hub.replace(/\/negotiate$/i, ""));
       return known ? { kind: "negotiate" } : { kind: "refused", status: 404 };
     }
     default:

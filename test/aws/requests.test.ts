@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ConnectEvent, DisconnectEvent, HttpEvent, MessageEvent } from "../../lambdas/apigateway/index.ts";
-import { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest } from "../../lambdas/aws/index.ts";
+import {
+  toConnectRequest,
+  toDisconnect,
+  toFrame,
+  toNegotiateRequest,
+  toRefreshRequest,
+} from "../../lambdas/aws/index.ts";
 
 const CONNECTED_AT = Date.UTC(2026, 0, 1);
 
@@ -164,6 +170,24 @@ describe("toDisconnect", () => {
       connectedAt: CONNECTED_AT,
     });
   });
+});
+
+describe("toRefreshRequest", () => {
+  it.each([
+    ["/chat/refresh", "chat"],
+    ["/hubs/chat/Refresh/", "hubs/chat"],
+    ["/refresh/refresh", "refresh"],
+  ])("reads %s as the hub '%s'", (rawPath, hubPath) => {
+    expect(toRefreshRequest(httpEvent(rawPath))?.hubPath).toBe(hubPath);
+    expect(toNegotiateRequest(httpEvent(rawPath))).toBeUndefined();
+  });
+
+  it.each(["/", "", "/refresh", "//refresh", "/chat/refreshed", "/chat/refresh/x", "/chat/negotiate"])(
+    "answers nothing for %s",
+    (rawPath) => {
+      expect(toRefreshRequest(httpEvent(rawPath))).toBeUndefined();
+    },
+  );
 });
 
 describe("toNegotiateRequest", () => {

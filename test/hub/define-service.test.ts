@@ -26,6 +26,7 @@ describe("defineService", () => {
       },
       statefulReconnectBufferSize: 100_000,
       closeOnAuthenticationExpiration: false,
+      enableAuthenticationRefresh: false,
       filters: [],
       services: undefined,
     });
@@ -97,6 +98,7 @@ describe("defineService", () => {
       `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
     ]),
     [{ hubs: { negotiate: chat } }, "Hub path 'negotiate' cannot end in 'negotiate'."],
+    [{ hubs: { "a/Refresh": chat } }, "Hub path 'a/Refresh' cannot end in '/refresh'."],
     [{ hubs: { "a/Negotiate": chat } }, "Hub path 'a/Negotiate' cannot end in 'negotiate'."],
     [{ hubs: { chat, Chat: chat } }, "Hub path 'Chat' is there twice: paths match in any case."],
     [{ hubs: { chat: {} } }, "Hub 'chat' must be made with defineHub."],
@@ -132,6 +134,10 @@ describe("defineService", () => {
     ...[1, "true", ""].map((value): [object, string] => [
       { hubs, closeOnAuthenticationExpiration: value },
       `\`closeOnAuthenticationExpiration\` is ${JSON.stringify(value)}; it is true or false.`,
+    ]),
+    ...[1, "true", ""].map((value): [object, string] => [
+      { hubs, enableAuthenticationRefresh: value },
+      `\`enableAuthenticationRefresh\` is ${JSON.stringify(value)}; it is true or false.`,
     ]),
     [{ hubs, services: {} }, "`services` must be a function that makes them: services: () => ({ db })."],
     [{ hubs, filters: {} }, "`filters` must be an array of hub filters, the outermost first."],

@@ -6,7 +6,7 @@ import { deploy, permissionsOf, read, resource, resources } from "./deployed.ts"
 const { template } = deploy();
 
 const LOGS = ["logs:CreateLogStream", "logs:PutLogEvents"];
-const READ = ["dynamodb:GetItem"];
+const REFRESH = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"];
 const SERVE = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"];
 const STAGE = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<RealtimeSocketsApi>/prod";
 const SOCKETS = {
@@ -21,7 +21,7 @@ describe("each function may do what it does, and nothing else", () => {
     ["Connect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
     ["Disconnect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
-    ["Negotiate", { "<RealtimeTable.Arn>": READ }],
+    ["Negotiate", { "<RealtimeTable.Arn>": REFRESH }],
     ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
     ["Work", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
   ])("%s", (name, expected) => {

@@ -7,14 +7,23 @@ import { NOTHING_COUNTED } from "./transport-rows.ts";
 
 type ConnectionVerbs = Pick<
   Store,
-  "accept" | "connection" | "session" | "saveItems" | "enqueue" | "waiting" | "claimFrame" | "bury" | "dropSession"
+  | "accept"
+  | "connection"
+  | "session"
+  | "saveItems"
+  | "renewSession"
+  | "enqueue"
+  | "waiting"
+  | "claimFrame"
+  | "bury"
+  | "dropSession"
 >;
 
 /** How long a waiting frame that nobody ran may lie about. Milliseconds. */
 const FRAME_GARBAGE = 3_600_000;
 
 export function connectionRows(table: MemoryRows): ConnectionVerbs {
-  const { access, get, put, remove, removeIf, rows, updateConnection } = table;
+  const { access, get, put, remove, removeIf, rows, update, updateConnection } = table;
 
   return {
     async accept({
@@ -94,6 +103,15 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
     async saveItems(transportId, changes) {
       return changeItems(table, "saveItems", transportId, Object.entries(changes));
     },
+    async renewSession(transportId, { user, request }) {
+      const row = await update<Session>(
+        "renewSession",
+        rowKeys.session(transportId),
+        () => true,
+        (each) => Object.assign(each, { user, request }),
+      );
+      return row !== undefined;
+    },
     async enqueue(connectionId, frame) {
       const expiresAt = frame.receivedAt + FRAME_GARBAGE;
       await put("enqueue", rowKeys.frame(connectionId, frame.key), { ...frame, expiresAt });
@@ -101,7 +119,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
     waiting: (connectionId) =>
       access("waiting", key("frame", connectionId), () =>
         ofKind<WaitingFrame>(rows, key("frame", connectionId))
-          .map(({ key, text, receivedAt, transportId, handshakes, repeated, reconnected }) => ({
+          .map(({ key, text, receivedAt, transportId, handshakes, repeated, reconnected, refreshed }) => ({
             key,
             text,
             receivedAt,
@@ -109,6 +127,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
             handshakes,
             repeated,
             reconnected: reconnected === true,
+            refreshed: refreshed === true,
           }))
           .sort((one, other) => compareBytes(one.key, other.key)),
       ),

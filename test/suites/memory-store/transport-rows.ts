@@ -17,6 +17,7 @@ type TransportVerbs = Pick<
   | "open"
   | "note"
   | "abandon"
+  | "renewAuthentication"
   | "transport"
   | "markEnd"
   | "markLost"
@@ -147,6 +148,10 @@ export function transportRows(table: MemoryRows): TransportVerbs {
       updateTransport("markEnd", id, isNotToEnd, (row) => {
         row.end = reason;
         row.deadline = deadline;
+      }),
+    renewAuthentication: (id, until) =>
+      updateTransport("renewAuthentication", id, isNotToEnd, (row) => {
+        row.authenticatedUntil = until;
       }),
     async markLost(id) {
       await updateTransport("markLost", id, isNotToEnd, (row) => {

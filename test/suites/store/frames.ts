@@ -86,6 +86,7 @@ export function framesSuite(harness: Harness): void {
       ...frameOf({ transportId: id("transport") }, key),
       text,
       reconnected: false,
+      refreshed: false,
     });
 
     it("are seen in the order of their keys, and only by their connection", async () => {
@@ -104,6 +105,7 @@ export function framesSuite(harness: Harness): void {
         { ...frame("1"), handshakes: 7 },
         { ...frame("2"), repeated: [0, 2, 31] },
         { ...frame("3", ""), reconnected: true },
+        { ...frame("4", ""), refreshed: true },
       ];
       for (const each of frames) await store.enqueue(connectionId, each);
       expect(await store.waiting(connectionId)).toStrictEqual(frames);

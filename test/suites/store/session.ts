@@ -3,9 +3,10 @@
 import { describe, expect, it } from "vitest";
 import type { Harness } from "./harness.ts";
 import { HOSTILE_NAMES } from "./hostile-names.ts";
+import { LOST, NOW } from "./samples.ts";
 
 export function sessionSuite(harness: Harness): void {
-  const { accept, store } = harness;
+  const { accept, connect, id, store } = harness;
 
   describe("items", () => {
     it("are set, changed and deleted key by key", async () => {
@@ -50,6 +51,40 @@ export function sessionSuite(harness: Harness): void {
       await store.dropSession(transportId);
       await store.saveItems(transportId, { a: "1", b: undefined });
       expect(await store.session(transportId)).toBeUndefined();
+    });
+  });
+
+  describe("renewal", () => {
+    it("replaces the user and the request, and nothing else", async () => {
+      const connection = await accept();
+      const { transportId, session } = connection;
+      await store.saveItems(transportId, { a: "1" });
+      const claims = withoutPrototype(HOSTILE_NAMES.map((name): [string, string] => [name, name]));
+      const user = { isAuthenticated: true, name: "new", roles: ["other"], claims };
+      expect(await store.renewSession(transportId, { user, request: session.request })).toBe(true);
+      const renewed = await store.session(transportId);
+      expect(Object.entries(renewed?.user.claims ?? {}).sort()).toEqual(Object.entries(claims).sort());
+      expect(renewed).toMatchObject({ user: { name: "new", roles: ["other"] }, request: session.request });
+      expect(renewed?.userIdentifier).toBe(session.userIdentifier);
+      expect({ ...renewed?.items }).toEqual({ a: "1" });
+    });
+
+    it("moves the time at which the access token ends the connection, or forgets it", async () => {
+      const { transportId } = await accept({ authenticatedUntil: NOW + 1_000 });
+      expect(await store.renewAuthentication(transportId, NOW + 60_000)).toMatchObject({
+        authenticatedUntil: NOW + 60_000,
+      });
+      expect((await store.transport(transportId))?.authenticatedUntil).toBe(NOW + 60_000);
+      expect((await store.renewAuthentication(transportId, undefined))?.authenticatedUntil).toBeUndefined();
+    });
+
+    it("is refused when the connection is to end, or is taken over", async () => {
+      const ending = await accept();
+      await store.markEnd(ending.transportId, LOST, NOW);
+      expect(await store.renewAuthentication(ending.transportId, NOW)).toBeUndefined();
+      const moving = await connect({ transportId: id("moving"), connectionId: id("moving"), stateful: true });
+      await store.freeze(moving.transportId, id("next"), NOW + 60_000);
+      expect(await store.renewAuthentication(moving.transportId, NOW)).toBeUndefined();
     });
   });
 
