@@ -1,15 +1,22 @@
-// `npm run bench [units] [lifetime] [throughput] [bundles]`: figures that anyone can reproduce, as Markdown. All without a name.
+// `npm run bench [units] [overhead] [lifetime] [throughput] [bundles]`: figures that anyone can reproduce, as Markdown. All without a name.
 
 import { availableParallelism, cpus } from "node:os";
 import { bundles } from "./bundles/index.ts";
 import { lifetime } from "./lifetime/index.ts";
+import { overhead } from "./overhead/index.ts";
 import { throughput } from "./throughput/index.ts";
 import { units } from "./units/index.ts";
 
 // Also for the processes that are started from here.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = "true";
 
-const SECTIONS: Readonly<Record<string, () => Promise<string>>> = { units, lifetime, throughput, bundles };
+const SECTIONS: Readonly<Record<string, () => Promise<string>>> = {
+  units,
+  overhead,
+  lifetime,
+  throughput,
+  bundles,
+};
 
 const names = process.argv.slice(2);
 const unknown = names.find((name) => !Object.hasOwn(SECTIONS, name));

@@ -3,7 +3,16 @@
 import { median } from "../median.ts";
 import { figure, table } from "../table.ts";
 import { signalR, socketIO } from "./protocols.ts";
-import { CLIENTS, CONNECTS_AT_ONCE, type Contestant, CROWD, type Figures, runRound } from "./round.ts";
+import {
+  CLIENTS,
+  CONNECTS_AT_ONCE,
+  type Contestant,
+  CROWD,
+  type Figures,
+  runRound,
+  STREAMED,
+  UPLOADED,
+} from "./round.ts";
 
 const ROUNDS = 5;
 
@@ -17,6 +26,10 @@ const MEASURES: readonly (readonly [name: string, part: keyof Figures, better: "
   [`connect, ${CONNECTS_AT_ONCE} at once: ms each`, "connect", "less"],
   [`broadcast to ${CROWD}: ms to the last`, "broadcast", "less"],
   [`broadcast to ${CROWD}: server CPU ms each`, "broadcastCpu", "less"],
+  [`stream of ${STREAMED}: ms to the first item`, "firstItem", "less"],
+  [`stream of ${STREAMED}: items/s from there`, "streamItems", "more"],
+  [`upload of ${UPLOADED}: items/s to the result`, "uploadItems", "more"],
+  ["client result: ms from question to answer", "clientResult", "less"],
 ];
 
 export async function throughput(): Promise<string> {

@@ -19,6 +19,14 @@ export interface Figures {
   readonly broadcast: number;
   /** Processor milliseconds of the server per message to a client. */
   readonly broadcastCpu: number;
+  /** Items per second from the first one to the end of a stream. */
+  readonly streamItems: number;
+  /** Milliseconds until the first item. */
+  readonly firstItem: number;
+  /** Items per second from the invocation to its result. */
+  readonly uploadItems: number;
+  /** Milliseconds from a server's question to its answer. */
+  readonly clientResult: number;
 }
 
 export interface Contestant {
@@ -33,6 +41,10 @@ export const CONNECTS_AT_ONCE = 32;
 const WARM_UP = 300;
 const DURATION = 1000;
 const BROADCASTS = 5;
+export const STREAMED = 5_000;
+export const UPLOADED = 100;
+const QUESTIONS = 20;
+const TRIES = 5;
 const TIME_LIMIT = 60_000;
 const TEXT = "x".repeat(64);
 
@@ -62,6 +74,7 @@ async function measure(server: ServerProcess, protocol: Protocol, clients: LoadC
   await connect(CLIENTS);
   const alone = await measureEcho(server, clients.slice(0, 1));
   const together = await measureEcho(server, clients);
+  const streams = await measureStreams(clients[0] as LoadClient);
   const started = performance.now();
   await connect(CROWD - CLIENTS);
   const connected = performance.now() - started;
@@ -70,6 +83,7 @@ async function measure(server: ServerProcess, protocol: Protocol, clients: LoadC
     echoTogether: together.perSecond,
     echoCpu: together.cpu,
     connect: connected / (CROWD - CLIENTS),
+    ...streams,
     ...(await measureBroadcast(server, clients)),
   };
 }
@@ -95,6 +109,35 @@ async function echo(clients: readonly LoadClient[], milliseconds: number): Promi
   };
   await Promise.all(clients.map(repeat));
   return count;
+}
+
+async function measureStreams(client: LoadClient) {
+  const times: { first: number; items: number; upload: number; question: number }[] = [];
+  for (let tries = 0; tries < TRIES; tries++) {
+    const firstItem = new Promise<void>((resolve) => (client.onItem = resolve));
+    const started = performance.now();
+    const streaming = client.stream("stream", STREAMED);
+    await firstItem;
+    const first = performance.now();
+    await streaming;
+    const streamed = performance.now();
+    await client.upload("collect", UPLOADED);
+    const uploaded = performance.now();
+    await client.call("confirm", QUESTIONS);
+    times.push({
+      first: first - started,
+      items: streamed - first,
+      upload: uploaded - streamed,
+      question: (performance.now() - uploaded) / QUESTIONS,
+    });
+  }
+  const middle = (part: keyof (typeof times)[number]) => median(times.slice(1).map((each) => each[part]));
+  return {
+    firstItem: middle("first"),
+    streamItems: (STREAMED / middle("items")) * 1000,
+    uploadItems: (UPLOADED / middle("upload")) * 1000,
+    clientResult: middle("question"),
+  };
 }
 
 async function measureBroadcast(server: ServerProcess, clients: readonly LoadClient[]) {

@@ -14,6 +14,19 @@ server.on("connection", (socket) => {
     server.emit("receive", text);
     reply();
   });
+  socket.on("stream", (count: number, reply: () => void) => {
+    for (let index = 0; index < count; index++) socket.emit("item", index);
+    reply();
+  });
+  let items = 0;
+  socket.on("item", () => {
+    items += 1;
+  });
+  socket.on("collect", (reply: (items: number) => void) => reply(items));
+  socket.on("confirm", async (times: number, reply: () => void) => {
+    for (let count = 0; count < times; count++) await socket.emitWithAck("confirm");
+    reply();
+  });
 });
 http.listen(0, "127.0.0.1");
 await once(http, "listening");

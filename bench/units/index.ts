@@ -42,6 +42,7 @@ const NOTES = [
   "6. From negotiate to `onReconnected`.",
   "7. What it adds to the tick. The resume or the new connection that follows is billed for itself.",
   "8. What `onUserOnline` and `onUserOffline` add, both of which do nothing.",
+  "9. From its invocation to the end of its worker. An item of an upload has a frame of its own.",
 ];
 
 function beside(measured: number | undefined, budget: number | undefined): string {

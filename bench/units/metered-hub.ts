@@ -1,7 +1,7 @@
 // The hub whose operations are metered, and its clients.
 
 import { EventEmitter, once } from "node:events";
-import { defineHub, defineService } from "signalr-lambda";
+import { defineHub, defineService, upload } from "signalr-lambda";
 import {
   type Client,
   type CloudOptions,
@@ -36,8 +36,12 @@ export function openTellingHub(): Promise<SimulatedCloud> {
   return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }));
 }
 
+const ANYTHING = {
+  "~standard": { version: 1, vendor: "bench", validate: (value: unknown) => ({ value }) },
+} as const;
+
 function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
-  return defineHub<{ receive(text: string): void }>()({
+  return defineHub<{ receive(text: string): void; confirm(): boolean }>()({
     methods: {
       nothing() {},
       echo: (_hub, text: string) => text,
@@ -57,6 +61,26 @@ function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
       count: (hub, group: string) => hub.presence.count(group === "" ? {} : { group }),
       isOnline: (hub, user: string) => hub.presence.isOnline(user),
       groupsOf: (hub, connectionId: string) => hub.presence.groups(connectionId),
+      *stream(_hub, count: number) {
+        for (let index = 0; index < count; index++) yield index;
+      },
+      collect: {
+        args: [upload(ANYTHING)],
+        async handler(_hub, items) {
+          let count = 0;
+          for await (const _ of items) count += 1;
+          return count;
+        },
+      },
+      confirm: (hub) => hub.clients.caller.invoke("confirm", []),
+      holdLong: {
+        args: [],
+        longRunning: true,
+        async handler() {
+          gate.emit("held");
+          await once(gate, "open");
+        },
+      },
       async hold() {
         gate.emit("held");
         await once(gate, "open");
@@ -125,6 +149,22 @@ export function oneWay(target: string): string {
 
 export function invocation(target: string, ...args: readonly (string | number)[]): string {
   return record({ type: 1, invocationId: "1", target, arguments: args });
+}
+
+export function streamInvocation(target: string, ...args: readonly number[]): string {
+  return record({ type: 4, invocationId: "1", target, arguments: args });
+}
+
+export function uploadInvocation(target: string, streamId: string): string {
+  return record({ type: 1, invocationId: "1", target, arguments: [], streamIds: [streamId] });
+}
+
+export function streamItem(streamId: string, item: number): string {
+  return record({ type: 2, invocationId: streamId, item });
+}
+
+export function completion(id: string, result?: boolean): string {
+  return record({ type: 3, invocationId: id, result });
 }
 
 function record(message: object): string {

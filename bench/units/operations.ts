@@ -17,6 +17,7 @@ import { beyond, LOST, NORMAL, type Operation } from "./operation.ts";
 import { measurePresenceOperations } from "./presence-operations.ts";
 import { measureResumableOperations } from "./resumable-operations.ts";
 import type { SimulatedCloud, SimulatedTransport } from "./simulated-cloud.ts";
+import { measureWorkOperations } from "./work-operations.ts";
 
 const CLIENTS: readonly { readonly who: string; readonly user?: string }[] = [
   { who: "anonymous" },
@@ -34,6 +35,7 @@ export async function measureOperations(crowds: readonly number[]): Promise<Oper
       ...(await endings(cloud)),
       ...(await measureResumableOperations()),
       ...(await measurePresenceOperations()),
+      ...(await measureWorkOperations()),
       await sweep(cloud, 0),
       ...(await crowded(cloud, crowds)),
     ];

@@ -1,4 +1,4 @@
-// The five functions as they are deployed, on an embedded DynamoDB and an `@connections` that takes everything for open sockets; clients
+// The six functions as they are deployed, on an embedded DynamoDB and an `@connections` that takes everything for open sockets; clients
 // are the events that API Gateway would make of them. Time is simulated, so that the same run always costs the same: it
 // stands still unless told to pass.
 
@@ -13,11 +13,19 @@ import {
   messageHandler,
   negotiateHandler,
   sweepHandler,
+  workHandler,
 } from "../../lambdas/handlers.ts";
-import type { Authenticate, Clock, ConnectionTokenClaims, Log, Random, Service } from "../../lambdas/hub/index.ts";
+import type {
+  Authenticate,
+  Clock,
+  ConnectionTokenClaims,
+  Log,
+  Random,
+  Service,
+  Work,
+} from "../../lambdas/hub/index.ts";
 import { openEmbeddedDynamoDB } from "../../lambdas/local/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
-import { NO_WORKERS } from "../../test/no-workers.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
 import { connectEvent, disconnectEvent, messageEvent, negotiateEvent } from "./events.ts";
 import type { Item } from "./item-size.ts";
@@ -49,12 +57,16 @@ export interface SimulatedCloud {
   negotiate(hub: string, client: Client): Promise<Negotiated>;
   /** Opens a socket. */
   connect(hub: string, connectionToken: string, client: Client): Promise<SimulatedTransport>;
+  /** Resolves when no worker runs. */
+  worked(): Promise<void>;
   /** Runs the sweeper's function for one tick, or to its end if it finds no connection. */
   sweepOnce(): Promise<void>;
   /** Runs it as it is. */
   sweep(): Promise<void>;
   /** The rows of a kind as they are in the table, by the beginning of their partition key. */
   rows(kind: string): Promise<readonly Item[]>;
+  /** A message function that reaches the table by a way of its own, and makes the same ids for every event. */
+  receiver(requestHandler: RequestHandler): (event: ReturnType<typeof messageEvent>) => Promise<void>;
   /** A sweeper for one tick, that reaches the table by a way of its own. */
   sweeper(requestHandler: RequestHandler): () => Promise<void>;
   readonly requestHandler: RequestHandler;
@@ -65,6 +77,7 @@ export interface SimulatedCloud {
 
 /** The client's side of a socket. Each verb is one event, and resolves when its function has returned. */
 export interface SimulatedTransport {
+  readonly id: string;
   send(frame: string): Promise<void>;
   disconnect(code: number): Promise<void>;
 }
@@ -104,6 +117,7 @@ export async function openSimulatedCloud(
   database.middlewareStack.add((next) => (args) => take(() => next(args)), TIMED);
   connections.middlewareStack.add((next) => (args) => take(() => next(args)), TIMED);
 
+  const workers = new Set<Promise<void>>();
   const tokens = connectionTokens("a secret of the benchmark");
   const ports = {
     service,
@@ -112,7 +126,12 @@ export async function openSimulatedCloud(
     clock,
     random: countingRandom(),
     dialect: core,
-    workers: NO_WORKERS,
+    workers: {
+      async start(event: Work) {
+        const running = workHandler(ports)(event).then(() => void workers.delete(running));
+        workers.add(running);
+      },
+    },
     tokens: {
       ...tokens,
       issue: (claims: ConnectionTokenClaims) => clock.work(() => tokens.issue(claims)),
@@ -156,6 +175,7 @@ export async function openSimulatedCloud(
       const { statusCode } = await functions.connect(connectEvent(id, query, connectedAt));
       if (statusCode !== 200) throw new Error(`connect answered ${statusCode}.`);
       return {
+        id,
         async send(frame) {
           await functions.message(messageEvent(id, frame, clock.now()));
         },
@@ -165,10 +185,19 @@ export async function openSimulatedCloud(
         },
       };
     },
+    async worked() {
+      while (workers.size > 0) await Promise.all(workers);
+    },
     sweepOnce: () => sweepHandler({ ...ports, clock: oneTickClock(clock) })(),
     sweeper(requestHandler) {
       const store = dynamoDBStore(new DynamoDBClient({ ...SETTINGS, requestHandler }), TABLE);
       return () => sweepHandler({ ...ports, store, clock: oneTickClock(clock) })();
+    },
+    receiver(requestHandler) {
+      const store = dynamoDBStore(new DynamoDBClient({ ...SETTINGS, requestHandler }), TABLE);
+      return async (event) => {
+        await messageHandler({ ...ports, store, random: countingRandom() })(event);
+      };
     },
     requestHandler: engine.requestHandler,
     sweep: sweepHandler(ports),

@@ -38,7 +38,7 @@ export async function receiveUpload(
     await store.endUpload(connectionId, stream, { receivedAt, error: message.error });
     return;
   }
-  const item = { nonce: random.id().slice(0, NONCE_SIZE), receivedAt, json: JSON.stringify(message.item ?? null) };
+  const item = { nonce: random.id().slice(-NONCE_SIZE), receivedAt, json: JSON.stringify(message.item ?? null) };
   for (let waited = 0, pause = FIRST_PAUSE; ; waited += pause, pause *= 2) {
     if ((await store.putItem(connectionId, stream, item, service.streamBufferCapacity)) !== "full") return;
     if (waited >= PATIENCE) return store.endUpload(connectionId, stream, { receivedAt, error: FULL });
