@@ -42,10 +42,10 @@ const WARM_UP = 300;
 const DURATION = 1000;
 const BROADCASTS = 5;
 export const STREAMED = 5_000;
-export const UPLOADED = 100;
+export const UPLOADED = 50;
 const QUESTIONS = 20;
-const TRIES = 5;
-const TIME_LIMIT = 60_000;
+const TRIES = 4;
+const TIME_LIMIT = 120_000;
 const TEXT = "x".repeat(64);
 
 export async function runRound({ server: module, protocol }: Contestant): Promise<Figures> {
