@@ -111,11 +111,6 @@ export interface ServiceOptions extends HubOptions {
    * is ended. Bytes, 1024 or more. @default 100000
    */
   readonly statefulReconnectBufferSize?: number;
-  /**
-   * How many items of one stream from a client may wait for the method to read them. One that stays full for 5 s ends
-   * with an error. The reference blocks its client after 10 by default; a function cannot. @default 1000
-   */
-  readonly streamBufferCapacity?: number;
 }
 
 /** A service, checked and complete: what a service file exports as default. */
@@ -133,7 +128,6 @@ export interface Service {
   readonly requestHeaders: readonly string[];
   readonly lifetime: Required<LifetimeOptions>;
   readonly statefulReconnectBufferSize: number;
-  readonly streamBufferCapacity: number;
 }
 
 export interface HubEntry {
@@ -187,7 +181,6 @@ export function defineService<Hubs extends ServiceOptions["hubs"], Services exte
     requestHeaders: (options.requestHeaders ?? []).map((name) => name.toLowerCase()),
     lifetime: checkLifetime(options.lifetime ?? {}),
     statefulReconnectBufferSize: checkBufferSize(options.statefulReconnectBufferSize ?? 100_000),
-    streamBufferCapacity: checkCapacity(options.streamBufferCapacity ?? 1000),
   };
 }
 
@@ -255,11 +248,6 @@ function isOrigin(text: string): boolean {
 function checkBufferSize(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes >= 1024) return bytes;
   throw new TypeError(`\`statefulReconnectBufferSize\` is ${bytes}; it is a number of bytes, 1024 or more.`);
-}
-
-function checkCapacity(items: number): number {
-  if (Number.isSafeInteger(items) && items >= 1) return items;
-  throw new TypeError(`\`streamBufferCapacity\` is ${items}; it is a number of items, 1 or more.`);
 }
 
 function checkLifetime(given: LifetimeOptions): Required<LifetimeOptions> {

@@ -17,12 +17,18 @@ export interface HubOptions {
    * How many invocations of one client may run at a time; more than one complete in any order. 1 to 100. @default 1
    */
   readonly maximumParallelInvocationsPerClient?: number;
+  /**
+   * How many items of one stream from a client may wait for the method to read them. One that stays full for 5 s ends
+   * with an error. The reference blocks its client after 10 by default; a function cannot. @default 1000
+   */
+  readonly streamBufferCapacity?: number;
 }
 
 const DEFAULTS: Required<HubOptions> = {
   enableDetailedErrors: false,
   maximumReceiveMessageSize: 32_768,
   maximumParallelInvocationsPerClient: 1,
+  streamBufferCapacity: 1000,
 };
 
 /** They share one function. */
@@ -37,6 +43,7 @@ export function hubOptions(...given: readonly HubOptions[]): Required<HubOptions
     enableDetailedErrors: first(given, "enableDetailedErrors"),
     maximumReceiveMessageSize: first(given, "maximumReceiveMessageSize"),
     maximumParallelInvocationsPerClient: first(given, "maximumParallelInvocationsPerClient"),
+    streamBufferCapacity: first(given, "streamBufferCapacity"),
   };
 }
 
@@ -45,6 +52,7 @@ export function checkHubOptions({
   enableDetailedErrors,
   maximumReceiveMessageSize: size,
   maximumParallelInvocationsPerClient: parallel,
+  streamBufferCapacity: items,
 }: HubOptions): void {
   if (enableDetailedErrors !== undefined && ![true, false, "local"].includes(enableDetailedErrors)) {
     throw new TypeError('`enableDetailedErrors` must be true, false or "local".');
@@ -53,6 +61,9 @@ export function checkHubOptions({
     throw new TypeError(
       `\`maximumParallelInvocationsPerClient\` is ${parallel}; it is a number of invocations, from 1 to ${MOST_PARALLEL}.`,
     );
+  }
+  if (items !== undefined && !(Number.isSafeInteger(items) && items >= 1)) {
+    throw new TypeError(`\`streamBufferCapacity\` is ${items}; it is a number of items, 1 or more.`);
   }
   if (size === undefined || (Number.isSafeInteger(size) && size > 0 && size <= DEFAULTS.maximumReceiveMessageSize))
     return;

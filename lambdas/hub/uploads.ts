@@ -6,6 +6,7 @@
 import type { ClientMessage } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { HubException } from "./hub-exception.ts";
+import { optionsOf } from "./hub-options.ts";
 import type { Work } from "./ports.ts";
 import type { TransportState } from "./store.ts";
 
@@ -38,9 +39,10 @@ export async function receiveUpload(
     await store.endUpload(connectionId, stream, { receivedAt, error: message.error });
     return;
   }
+  const { streamBufferCapacity } = optionsOf(service, state.hub);
   const item = { nonce: random.id().slice(-NONCE_SIZE), receivedAt, json: JSON.stringify(message.item ?? null) };
   for (let waited = 0, pause = FIRST_PAUSE; ; waited += pause, pause *= 2) {
-    if ((await store.putItem(connectionId, stream, item, service.streamBufferCapacity)) !== "full") return;
+    if ((await store.putItem(connectionId, stream, item, streamBufferCapacity)) !== "full") return;
     if (waited >= PATIENCE) return store.endUpload(connectionId, stream, { receivedAt, error: FULL });
     await clock.sleep(pause);
   }

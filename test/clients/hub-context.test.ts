@@ -14,6 +14,7 @@ import { Network } from "./virtual-time.ts";
 
 interface Client {
   receive(text: string): void;
+  confirm(question: string): string;
 }
 
 const hub = defineHub<Client>()({
@@ -105,6 +106,19 @@ describe("a hub context", () => {
     await expect(clients.all.receive("x".repeat(128 * 1024))).rejects.toMatchObject({ code: "message_too_large" });
     await Promise.all(people.map((person) => connections[person].invoke("barrier")));
     expect(received).toEqual([]);
+  });
+
+  it("asks a client, and every client of a group", async () => {
+    const { clients } = contextOf(service);
+    connections.ada.on("confirm", (question: string) => `ada: ${question}`);
+    connections.ada2.on("confirm", () => Promise.reject(new Error("no")));
+    expect(await clients.client(id("ada")).invoke("confirm", ["Sure?"], { timeout: 20_000 })).toBe("ada: Sure?");
+    await expect(clients.client(id("ada2")).invoke("confirm", ["Sure?"])).rejects.toThrow("no");
+    await expect(clients.client("nobody").invoke("confirm", ["Sure?"])).rejects.toThrow("nobody");
+    const { results, errors, missing } = await clients.group("red").invokeAll("confirm", ["All?"]);
+    expect(results).toEqual([{ connectionId: id("ada"), result: "ada: All?" }]);
+    expect(errors).toEqual([{ connectionId: id("ada2"), error: expect.stringContaining("no") }]);
+    expect(missing).toEqual([]);
   });
 
   it("puts a connection into a group and takes it out", async () => {

@@ -7,10 +7,11 @@ import { z } from "zod";
 import { Arrivals } from "../local/local-gateway.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
-function uploadHub() {
+function uploadHub(options: { streamBufferCapacity?: number }) {
   const collected = new Arrivals<readonly unknown[]>();
   let goOn = (): void => undefined;
   const hub = defineHub()({
+    ...options,
     methods: {
       collect: {
         args: [z.string(), upload(z.unknown())],
@@ -76,8 +77,8 @@ function uploadHub() {
 }
 
 async function start(options: { streamBufferCapacity?: number } = {}) {
-  const { hubs, collected, goOn } = uploadHub();
-  const time = await VirtualTime.serve({ hubs, ...options });
+  const { hubs, collected, goOn } = uploadHub(options);
+  const time = await VirtualTime.serve({ hubs });
   const connection: HubConnection = time.service.track(time.service.build("/chat", time.network.options).build());
   await time.until(connection.start());
   return { time, connection, collected, goOn };

@@ -34,6 +34,7 @@ describe("defineService", () => {
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 32_768,
       maximumParallelInvocationsPerClient: 1,
+      streamBufferCapacity: 1000,
     });
   });
 
@@ -62,13 +63,14 @@ describe("defineService", () => {
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 100,
       maximumParallelInvocationsPerClient: 100,
+      streamBufferCapacity: 1,
     };
     const hubs = {
       chat,
       own: defineHub()({ methods: {}, ...own }),
       half: defineHub()({ methods: {}, ...{ enableDetailedErrors: "local" } }),
     };
-    const common = { maximumReceiveMessageSize: 2000, maximumParallelInvocationsPerClient: 2 };
+    const common = { maximumReceiveMessageSize: 2000, maximumParallelInvocationsPerClient: 2, streamBufferCapacity: 9 };
     const service = defineService({ hubs, enableDetailedErrors: true, ...common });
     expect([...service.hubs.values()].map(({ options }) => options)).toEqual([
       { enableDetailedErrors: true, ...common },
@@ -160,6 +162,10 @@ describe("defineService", () => {
     ...[0, -1, 1.5, 101, Number.NaN, Number.POSITIVE_INFINITY, null, "2", true].map((value): [object, string] => [
       { hubs, maximumParallelInvocationsPerClient: value },
       `\`maximumParallelInvocationsPerClient\` is ${value}; it is a number of invocations, from 1 to 100.`,
+    ]),
+    ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, null, "10"].map((value): [object, string] => [
+      { hubs, streamBufferCapacity: value },
+      `\`streamBufferCapacity\` is ${value}; it is a number of items, 1 or more.`,
     ]),
     ...["Local", "true", 1, null, {}].map((value): [object, string] => [
       { hubs, enableDetailedErrors: value },

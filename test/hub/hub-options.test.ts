@@ -23,6 +23,7 @@ it.each(["gone", "constructor", "__proto__", ""])("has the defaults for a hub th
     enableDetailedErrors: false,
     maximumReceiveMessageSize: 32_768,
     maximumParallelInvocationsPerClient: 1,
+    streamBufferCapacity: 1000,
   });
 });
 
