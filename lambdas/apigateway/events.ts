@@ -96,6 +96,8 @@ export interface HttpResult {
   readonly statusCode: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** @default false: the body is text */
+  readonly isBase64Encoded?: boolean;
 }
 
 /** EventBridge Scheduler. */

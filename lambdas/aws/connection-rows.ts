@@ -1,6 +1,14 @@
 // Connection, session and waiting frames.
 
-import type { ConnectionState, NewConnection, RequestInfo, Session, Store, User } from "../hub/index.ts";
+import {
+  type ConnectionState,
+  isHttpTransport,
+  type NewConnection,
+  type RequestInfo,
+  type Session,
+  type Store,
+  type User,
+} from "../hub/index.ts";
 import { keys, TIME_TO_LIVE } from "./table.ts";
 import type { Row, TableClient } from "./table-client.ts";
 
@@ -109,8 +117,11 @@ async function accept(table: TableClient, connection: NewConnection): Promise<"a
   const row: Row = { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, authUntil, stateful };
   await table.put(transport, { ...row, ...(resumable && { resumable }) }, NEW);
   const user = session.userIdentifier;
+  // A client that comes for its messages finds all of them in the outbox.
+  const flusher = isHttpTransport(transportId) ? transportId : undefined;
+  const head: Row = { hub, transport: transportId, user, resumeKey, stateful, issuedAt, flusher };
   const [first] = await Promise.all([
-    table.put(keys.connection(connectionId), { hub, transport: transportId, user, resumeKey, stateful, issuedAt }, NEW),
+    table.put(keys.connection(connectionId), head, NEW),
     table.put(keys.session(transportId), fromSession(session)),
   ]);
   if (first || (await isOwn(table, connection))) {
@@ -150,9 +161,9 @@ export function toConnection(connectionId: string, row: Row): ConnectionState {
     connectionId,
     hub: String(row.hub),
     transportId: String(row.transport),
-    userIdentifier: row.user === undefined ? undefined : String(row.user),
+    userIdentifier: textOf(row.user),
     ended: row.ended === true,
-    resumeKey: row.resumeKey === undefined ? undefined : String(row.resumeKey),
+    resumeKey: textOf(row.resumeKey),
     stateful: row.stateful === true,
     issuedAt: Number(row.issuedAt ?? 0),
     handshakes: Number(row.handshakes ?? 1),
@@ -161,10 +172,22 @@ export function toConnection(connectionId: string, row: Row): ConnectionState {
       sent: Number(row.sent ?? 0),
       acknowledged: Number(row.acknowledged ?? 0),
       bytes: Number(row.bytes ?? 0),
-      flusher: row.flusher === undefined ? undefined : String(row.flusher),
+      flusher: textOf(row.flusher),
       flushingSince: Number(row.flushingSince ?? 0),
     },
+    protocol: textOf(row.protocol),
+    reading: {
+      reader: textOf(row.reader),
+      greeting: textOf(row.greeting),
+      greeted: textOf(row.greeted),
+      handed: row.handed === undefined ? undefined : { number: Number(row.handed), bytes: Number(row.handedBytes) },
+      closed: textOf(row.closed),
+    },
   };
+}
+
+function textOf(value: unknown): string | undefined {
+  return value === undefined ? undefined : String(value);
 }
 
 const ITEM = "i:";

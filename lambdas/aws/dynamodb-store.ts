@@ -6,6 +6,7 @@ import { connectionRows } from "./connection-rows.ts";
 import { membershipRows } from "./membership-rows.ts";
 import { outboxRows } from "./outbox-rows.ts";
 import { questionRows } from "./question-rows.ts";
+import { readingRows } from "./reading-rows.ts";
 import { resumeRows } from "./resume-rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
 import { tableClient } from "./table-client.ts";
@@ -21,6 +22,7 @@ export function dynamoDBStore(client: DynamoDBClient, tableName: string): Store 
     ...transportRows(table),
     ...resumeRows(table),
     ...outboxRows(table),
+    ...readingRows(table),
     ...membershipRows(table),
     ...userRows(table),
     ...sweeperRow(table),

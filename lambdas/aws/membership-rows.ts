@@ -4,8 +4,8 @@
 //   join:    put (connection, group) → put (group, connection) → read connection: ended? take both back
 //   ending:  mark connection ended   → … → query (connection, *) → delete each pair
 
-import type { Audience, ConnectionState, Member, Store } from "../hub/index.ts";
-import { forEachLimit } from "../hub/index.ts";
+import type { Audience, Member, Store } from "../hub/index.ts";
+import { forEachLimit, isHttpTransport } from "../hub/index.ts";
 import { lives } from "./connection-rows.ts";
 import { type Key, keys, memberPartitions } from "./table.ts";
 import type { Page, TableClient } from "./table-client.ts";
@@ -75,7 +75,7 @@ export function membershipRows(table: TableClient): MembershipVerbs {
         ":transport": transportId,
       });
     },
-    async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }: ConnectionState) {
+    async clear({ connectionId, transportId, hub, userIdentifier, resumeKey, stateful, outbox }, keepsOutbox = false) {
       const own = await ownRows(table, connectionId);
       await forEachLimit(own.groups, DELETES_AT_ONCE, (group) => leave(connectionId, hub, group));
       const rows: Key[] = own.others.map((sk) => ({ pk: keys.connection(connectionId).pk, sk }));
@@ -84,7 +84,8 @@ export function membershipRows(table: TableClient): MembershipVerbs {
       await forEachLimit(rows, DELETES_AT_ONCE, async (row) => {
         await table.delete(row);
       });
-      if (resumeKey === undefined && !stateful) return;
+      const hasOutbox = resumeKey !== undefined || stateful || isHttpTransport(transportId);
+      if (keepsOutbox || !hasOutbox) return;
       // What a client has acknowledged is left to time to live, which costs nothing.
       const messages = await rowsOf(table, keys.message(connectionId, outbox.acknowledged));
       await forEachLimit(messages, DELETES_AT_ONCE, async (row) => {

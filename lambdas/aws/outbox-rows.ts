@@ -19,14 +19,17 @@ const LIVES = "attribute_exists(#pk) AND attribute_not_exists(#ended)";
 
 export function outboxRows(table: TableClient): OutboxVerbs {
   return {
-    async nextNumber(connectionId, { flusher, nonce, now, bytes, limit, handshakes }) {
+    async nextNumber(connectionId, { flusher, nonce, now, bytes, limit, handshakes, transportId }) {
       const asked = handshakes === undefined ? "" : ` AND ${isHandshake(handshakes)}`;
+      const there = transportId === undefined ? "" : " AND #transport = :transport";
+      const room = limit === undefined ? "" : "#room = if_not_exists(#room, :limit), ";
+      const isRoom = limit === undefined ? "" : "(attribute_not_exists(#room) OR #bytes < #room) AND ";
       const row = await table.update(
         keys.connection(connectionId),
         "SET #last = if_not_exists(#last, :zero) + :one, #bytes = if_not_exists(#bytes, :zero) + :bytes, " +
-          "#room = if_not_exists(#room, :limit), #nonce = :nonce, " +
+          `${room}#nonce = :nonce, ` +
           "#flusher = if_not_exists(#flusher, :flusher), #flushingSince = if_not_exists(#flushingSince, :now)",
-        `${LIVES} AND (attribute_not_exists(#bytes) OR (#bytes < #room AND #nonce <> :nonce))${asked}`,
+        `${LIVES} AND (attribute_not_exists(#bytes) OR (${isRoom}#nonce <> :nonce))${asked}${there}`,
         {
           ":zero": 0,
           ":one": 1,
@@ -34,8 +37,9 @@ export function outboxRows(table: TableClient): OutboxVerbs {
           ":flusher": flusher,
           ":nonce": nonce,
           ":now": now,
-          ":limit": limit,
+          ...(limit !== undefined && { ":limit": limit }),
           ...(handshakes !== undefined && { ":handshakes": handshakes }),
+          ...(transportId !== undefined && { ":transport": transportId }),
         },
       );
       if (row !== undefined) return toConnection(connectionId, row);
@@ -44,6 +48,7 @@ export function outboxRows(table: TableClient): OutboxVerbs {
       if (connection === undefined || connection.ended) return undefined;
       // Given out before, as by a retry of the SDK, and nobody took one since.
       if (present?.nonce === nonce) return connection;
+      if (transportId !== undefined && connection.transportId !== transportId) return undefined;
       return handshakes === undefined || connection.handshakes === handshakes ? "full" : undefined;
     },
     async putMessage(connectionId, { number, record, handshakes }, bytes, now) {
@@ -57,9 +62,10 @@ export function outboxRows(table: TableClient): OutboxVerbs {
       const { pk } = keys.message(connectionId, 0);
       const messages: QueuedMessage[] = [];
       for await (const page of table.query(pk, { after: keys.message(connectionId, after).sk, consistent: true })) {
-        for (const { sk, record, handshakes } of page.rows) {
+        for (const { sk, record, handshakes, bytes } of page.rows) {
           messages.push({
             number: Number(sk),
+            bytes: Number(bytes ?? 0),
             record: record === undefined ? undefined : String(record),
             ...(handshakes !== undefined && { handshakes: Number(handshakes) }),
           });
@@ -81,11 +87,11 @@ export function outboxRows(table: TableClient): OutboxVerbs {
         { ":number": number, ":transport": transportId, ...(room !== undefined && { ":room": room }) },
       );
     },
-    async startFlush(connectionId, transportId, { flusher, seen, now, handshakes }) {
+    async startFlush(connectionId, transportId, { flusher, seen, now, handshakes, sent }) {
       const same = seen === undefined ? "attribute_not_exists(#flusher)" : "#flusher = :seen";
       const row = await table.update(
         keys.connection(connectionId),
-        "SET #flusher = :flusher, #flushingSince = :now, #handshakes = :handshakes",
+        `SET #flusher = :flusher, #flushingSince = :now, #handshakes = :handshakes${sent === undefined ? "" : ", #sent = :sent"}`,
         `${LIVES} AND #transport = :transport AND (${same} OR #flusher = :flusher)`,
         {
           ":flusher": flusher,
@@ -93,6 +99,7 @@ export function outboxRows(table: TableClient): OutboxVerbs {
           ":transport": transportId,
           ":handshakes": handshakes,
           ...(seen !== undefined && { ":seen": seen }),
+          ...(sent !== undefined && { ":sent": sent }),
         },
       );
       return row === undefined ? undefined : toConnection(connectionId, row);

@@ -4,10 +4,11 @@ import {
   type ConnectEvent,
   type DisconnectEvent,
   type HttpEvent,
+  type HttpResult,
   HUB_PARAMETER,
   type MessageEvent,
 } from "../apigateway/index.ts";
-import type { ConnectRequest, Disconnect, Frame, HttpRequest } from "../hub/index.ts";
+import type { ConnectRequest, Disconnect, Frame, HttpRequest, HttpResponse, SendRequest } from "../hub/index.ts";
 
 type Values = Readonly<Record<string, string | undefined>>;
 
@@ -45,18 +46,42 @@ export function toRefreshRequest(event: HttpEvent): HttpRequest | undefined {
   return toHttpRequest(event, /(?<=\/[^/]+)\/refresh$/i);
 }
 
+/** What is asked of a hub by its own path: the edge has moved that into the query, as it does for sockets. */
+export function toSendRequest(event: HttpEvent): SendRequest {
+  const query = withoutPrototype(Object.entries(event.queryStringParameters ?? {}));
+  const hubPath = trimSlashes(query[HUB_PARAMETER] ?? "");
+  delete query[HUB_PARAMETER];
+  const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
+  return {
+    ...toRequest(event),
+    hubPath,
+    query,
+    body: body.toString("latin1"),
+    receivedAt: event.requestContext.timeEpoch,
+  };
+}
+
+/** The answer as a gateway wants it. */
+export function toHttpResult({ status, headers, body, isBinary = false }: HttpResponse): HttpResult {
+  if (!isBinary) return { statusCode: status, headers, body };
+  return { statusCode: status, headers, body: Buffer.from(body, "latin1").toString("base64"), isBase64Encoded: true };
+}
+
 function toHttpRequest(event: HttpEvent, verb: RegExp): HttpRequest | undefined {
   const path = `/${trimSlashes(event.rawPath)}`;
   if (!verb.test(path)) return undefined;
-  const headers = lowerCase(event.headers);
-  if (event.cookies !== undefined) headers.cookie = event.cookies.join("; ");
   return {
-    method: event.requestContext.http.method,
+    ...toRequest(event),
     hubPath: trimSlashes(path.replace(verb, "")),
-    headers,
     query: withoutPrototype(Object.entries(event.queryStringParameters ?? {})),
-    sourceIp: event.requestContext.http.sourceIp,
   };
+}
+
+function toRequest({ headers: given, cookies, requestContext }: HttpEvent) {
+  const headers = lowerCase(given);
+  if (cookies !== undefined) headers.cookie = cookies.join("; ");
+  const { method, sourceIp } = requestContext.http;
+  return { method, headers, sourceIp };
 }
 
 function trimSlashes(path: string): string {

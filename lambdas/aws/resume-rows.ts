@@ -134,6 +134,7 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
     resumable: true,
     resuming: true,
     stateful: stateful || undefined,
+    protocol: from.protocol,
     handshakes: from.handshakes,
     base: from.base,
     replayAfter: from.replay.after,
@@ -144,7 +145,8 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
   await table.put(keys.session(transportId), { ...fromSession(session), ...before });
   const moved = await table.update(
     keys.connection(connectionId),
-    "SET #transport = :new, #flusher = :new, #flushingSince = :now, #stateful = :stateful, #issuedAt = :issuedAt",
+    "SET #transport = :new, #flusher = :new, #flushingSince = :now, #stateful = :stateful, #issuedAt = :issuedAt " +
+      "REMOVE #reader, #greeting, #greeted, #handed, #handedBytes, #closed",
     "attribute_exists(#pk) AND attribute_not_exists(#ended) AND (#transport = :old OR #transport = :new)",
     { ":new": transportId, ":old": from.transportId, ":now": now, ":stateful": stateful, ":issuedAt": issuedAt },
   );

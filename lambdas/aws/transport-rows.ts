@@ -17,6 +17,7 @@ type TransportVerbs = Pick<
   | "release"
   | "open"
   | "note"
+  | "speak"
   | "abandon"
   | "renewAuthentication"
   | "transport"
@@ -111,6 +112,9 @@ export function transportRows(table: TableClient): TransportVerbs {
       // Open already is as good: a retry of the SDK finds its own work.
       const values = { ":holder": holder, ...phases("open") };
       return (await update(id, "SET #phase = :open", `#holder = :holder AND ${LIVES}`, values)) !== undefined;
+    },
+    async speak(id, protocol) {
+      await update(id, "SET #protocol = :protocol", LIVES, { ":protocol": protocol });
     },
     async note(id, holder, invocations) {
       const state = await update(
@@ -310,6 +314,7 @@ export function toState(row: Row): TransportState {
     resuming: row.resuming === true,
     next: row.next === undefined ? undefined : String(row.next),
     stateful: row.stateful === true,
+    protocol: row.protocol === undefined ? undefined : String(row.protocol),
     handshakes: Number(row.handshakes ?? 1),
     tally: {
       received: Number(row.received ?? 0),

@@ -28,9 +28,26 @@ export const ANONYMOUS: User = { isAuthenticated: false, name: undefined, roles:
 
 /** Finds the hub and the user, or says which status the client is to get. */
 export async function admit(ports: AdmissionPorts, request: ClientRequest): Promise<Admission | Refusal> {
+  const hub = admitTo(ports, request);
+  if (isRefusal(hub)) return hub;
+  const identity = await identify(ports, request);
+  if (isRefusal(identity)) return identity;
+  const { user, userIdentifier } = identity;
+  return (await refuse(ports, hub, user, userIdentifier)) ?? { hub, user, userIdentifier };
+}
+
+/** The hub, if it is served to pages of this origin. */
+export function admitTo(ports: AdmissionPorts, request: ClientRequest): HubEntry | Refusal {
   const hub = ports.service.hubs.get(request.hubPath.toLowerCase());
   if (hub === undefined) return { status: 404, body: `No hub is served at '/${request.hubPath}'.` };
-  if (!isOriginAllowed(ports, request)) return { status: 403, body: "Origin not allowed" };
+  return isOriginAllowed(ports, request) ? hub : { status: 403, body: "Origin not allowed" };
+}
+
+/** Who sent a request, whether or not they may. */
+export async function identify(
+  ports: AdmissionPorts,
+  request: ClientRequest,
+): Promise<Pick<Admission, "user" | "userIdentifier"> | Refusal> {
   const claims = await authenticate(ports, request);
   if (claims === "unknown") return { status: 500, body: "Authentication is not available" };
   const user = claims === null ? ANONYMOUS : toUser(claims, ports.service);
@@ -38,7 +55,7 @@ export async function admit(ports: AdmissionPorts, request: ClientRequest): Prom
   if (userIdentifier !== undefined && isTooLong(userIdentifier)) {
     return { status: 400, body: `A user identifier has at most ${NAME_BYTES} bytes` };
   }
-  return (await refuse(ports, hub, user, userIdentifier)) ?? { hub, user, userIdentifier };
+  return { user, userIdentifier };
 }
 
 export function isRefusal(value: object): value is Refusal {

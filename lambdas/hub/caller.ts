@@ -10,15 +10,16 @@ import { itemChanges, openItems } from "./items.ts";
 import { trackOperations } from "./operations.ts";
 import { createPresence } from "./presence.ts";
 import { NO_SERVICES } from "./services.ts";
-import { BUFFERED, type Session, type Store, type TransportState } from "./store.ts";
+import type { Session, Store, TransportState } from "./store.ts";
 import { traceFields } from "./telemetry.ts";
 import type { TraceContext } from "./trace-context.ts";
+import { hintOf } from "./transport-names.ts";
 
 export type CallerPorts = DeliveryPorts;
 
 export interface CallerContext {
   readonly hub: HubEntry;
-  readonly state: Pick<TransportState, "connectionId" | "transportId" | "stateful">;
+  readonly state: Pick<TransportState, "connectionId" | "transportId" | "stateful" | "protocol">;
   readonly session: Session;
   /** Undefined once the connection has ended: then it is left out of whatever it sends. */
   readonly channel: Channel | undefined;
@@ -51,7 +52,7 @@ export function createCaller(ports: CallerPorts, context: CallerContext): Caller
   const { hub, session, channel } = context;
   const { connectionId, transportId } = context.state;
   // Whoever sends to a group that it joins has to count.
-  const self = { connectionId, transportId: context.state.stateful ? BUFFERED : transportId };
+  const self = { connectionId, transportId: hintOf(context.state) };
   const log = ports.log.with({ hub: hub.path, connectionId, ...traceFields(context.traceContext) });
   const delivery = createDelivery(ports, hub.path, connectionId, channel);
   const aborted = new AbortController();

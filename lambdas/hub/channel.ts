@@ -1,18 +1,24 @@
 // The way to the one client whose frame is being handled: what is written goes out in the order it was written.
 
+import type { HubProtocol } from "../protocol/index.ts";
 import type { PostOutcome, Transports } from "./ports.ts";
+import { isHttpTransport } from "./transport-names.ts";
 
 /** Bytes up to which records for one client share a post: API Gateway bills messages by 32 KB. */
 export const SHARED_POST = 32 * 1024;
 
 export interface Channel {
   readonly transportId: string;
+  /** How its client spells messages. */
+  readonly protocol: HubProtocol;
   /** A message that counts. Resolves when it is posted, or kept for a client that is away. */
   send(record: string): Promise<PostOutcome>;
   /** The same for what the client asked for: to nobody, when it has begun anew since. */
   answer(record: string): Promise<PostOutcome>;
   /** One that does not count: pings, acknowledgements, goodbyes. Records written meanwhile share the next post. */
   write(record: string): Promise<PostOutcome>;
+  /** Keeps its client from giving up on a silent server. Who polls does not, and to event streams pings come anyway. */
+  ping(): void;
   /** Resolves when everything sent and written so far is posted. @throws what kept an answer from being kept. */
   flushed(): Promise<void>;
 }
@@ -23,7 +29,7 @@ interface Waiting {
 }
 
 /** Straight to the transport. */
-export function openChannel(transports: Transports, transportId: string): Channel {
+export function openChannel(transports: Transports, transportId: string, protocol: HubProtocol): Channel {
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
 
@@ -53,16 +59,21 @@ export function openChannel(transports: Transports, transportId: string): Channe
       running ??= run();
     });
 
-  return { transportId, send: write, answer: write, write, flushed: async () => running };
+  function ping(): void {
+    if (!isHttpTransport(transportId)) void write(protocol.encode({ kind: "ping" }));
+  }
+
+  return { transportId, protocol, send: write, answer: write, write, ping, flushed: async () => running };
 }
 
 /** A number for each message that counts, given out in the order of the calls by `send`. */
 export function openNumberedChannel(
   transports: Transports,
   transportId: string,
+  protocol: HubProtocol,
   send: (record: string, isAnswer: boolean) => Promise<void>,
 ): Channel {
-  const direct = openChannel(transports, transportId);
+  const direct = openChannel(transports, transportId, protocol);
   let last: Promise<void> = Promise.resolve();
   let failure: { readonly error: unknown } | undefined;
 
@@ -85,12 +96,14 @@ export function openNumberedChannel(
 
   return {
     transportId,
+    protocol,
     async send(record) {
       await queue(record);
       return "accepted";
     },
     answer,
     write: direct.write,
+    ping: direct.ping,
     async flushed() {
       await last;
       await direct.flushed();

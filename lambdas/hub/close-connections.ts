@@ -3,7 +3,7 @@
 import { type Closing, type ClosingPorts, closeMarked } from "./closing.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { CloseOptions, ConnectionSelector } from "./hub-caller.ts";
-import { BUFFERED, type Member, type Store } from "./store.ts";
+import { type Member, readHint, type Store } from "./store.ts";
 
 const CLOSES_AT_ONCE = 32;
 
@@ -26,7 +26,7 @@ export async function closeMember(
   options: CloseOptions,
   post?: Closing["post"],
 ): Promise<void> {
-  const isClosed = transportId !== BUFFERED && (await closeTransport(ports, transportId, options, post));
+  const isClosed = readHint(transportId) === undefined && (await closeTransport(ports, transportId, options, post));
   if (isClosed) return;
   // It is gone, or somewhere else by now.
   const present = (await ports.store.transport(transportId))?.next;

@@ -4,6 +4,7 @@
 
 import type { Dialect, ServerMessage } from "../protocol/index.ts";
 import type { Clock, Log, PostOutcome, Transports } from "./ports.ts";
+import { protocolOf } from "./protocols.ts";
 import { type EndReason, noted, type Store } from "./store.ts";
 
 export interface ClosingPorts {
@@ -27,27 +28,31 @@ export interface Closing {
 /** False for a connection that is gone, ending, or marked already, or has another transport: it is left alone. */
 export async function closeMarked(ports: ClosingPorts, closing: Closing): Promise<boolean> {
   const { transportId, reason, message } = closing;
-  const record = ports.dialect.encode(message);
   const marked = await ports.store.markEnd(transportId, noted(reason), ports.clock.now() + GOODBYE_TIME);
   if (marked === undefined) return false;
-  await sayGoodbye(ports, transportId, record, closing.post);
+  await sayGoodbye(ports, transportId, protocolOf(ports, marked).encode(message), closing.post);
   return true;
 }
 
 /** For a function that failed over a frame: what was asked for may be half done, and nothing more will come. */
 export async function closeBroken(ports: ClosingPorts & { readonly log: Log }, transportId: string): Promise<void> {
   const error = "Connection closed with an error.";
-  let record = ports.dialect.encode({ kind: "close", error, allowReconnect: true });
+  let protocol: string | undefined;
+  let isUnopened = false;
   try {
     const reason = { stopCalled: false, code: "server_error" } as const;
     const marked = await ports.store.markEnd(transportId, reason, ports.clock.now() + GOODBYE_TIME);
     if (marked === undefined) return;
-    // Before the handshake's reply, its error is all that a client understands.
-    if (marked.phase === "accepted") record = ports.dialect.handshakeReply(error);
+    isUnopened = marked.phase === "accepted";
+    protocol = marked.protocol;
   } catch (cause) {
     // Most likely what failed the frame. Its client is told all the same; the ending then looks like its own.
     ports.log.error("A connection could not be marked to end.", { error: cause, transportId });
   }
+  // Before the handshake's reply, its error is all that a client understands.
+  const record = isUnopened
+    ? ports.dialect.handshakeReply(error)
+    : protocolOf(ports, { protocol }).encode({ kind: "close", error, allowReconnect: true });
   await sayGoodbye(ports, transportId, record);
 }
 

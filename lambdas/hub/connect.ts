@@ -8,6 +8,7 @@ import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
 import type { ConnectionState, RequestInfo } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
+import { type TransportName, transportNameOf } from "./transport-names.ts";
 
 export interface ConnectPorts extends AdmissionPorts, ClosingPorts {
   readonly tokens: ConnectionTokens;
@@ -15,6 +16,7 @@ export interface ConnectPorts extends AdmissionPorts, ClosingPorts {
 }
 
 export interface ConnectRequest extends ClientRequest {
+  /** A socket's is the gateway's. */
   readonly transportId: string;
 }
 
@@ -23,9 +25,15 @@ const TOKEN_AGE = 15_000;
 const CLOCK_SKEW = 5_000;
 /** How long a resumed transport may be without the client's Sequence. Milliseconds. */
 const SEQUENCE_TIMEOUT = 5_000;
-/** A gateway's socket lives two hours; ours ends within these 8 minutes before it, spread by chance. Milliseconds. */
-const ROTATE_AFTER = 110 * 60_000;
-const ROTATE_SPREAD = 8 * 60_000;
+/**
+ * When a transport is to be replaced before the platform cuts it, from which time on and within which, spread by chance:
+ * sockets before two hours, event streams before their function's 15 minutes. Milliseconds.
+ */
+const ROTATION: Readonly<Record<TransportName, readonly [after: number, spread: number]>> = {
+  WebSockets: [110 * 60_000, 8 * 60_000],
+  ServerSentEvents: [12 * 60_000, 2 * 60_000],
+  LongPolling: [Number.MAX_SAFE_INTEGER / 2, 0],
+};
 
 const TAKEN: Refusal = { status: 409, body: "" };
 const NOT_FOUND: Refusal = { status: 404, body: "No Connection with that ID" };
@@ -38,7 +46,11 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
   if (isRefusal(admission)) return admission;
   const found = await findConnection(ports, request, admission);
   if (isRefusal(found)) return found;
-  const { connectionId, stateful, issuedAt } = found;
+  const { connectionId, issuedAt } = found;
+  const transportName = transportNameOf(request.transportId);
+  // It is negotiated before the client knows which transport it gets.
+  const stateful = found.stateful && transportName === "WebSockets";
+  const [rotateAfter, rotateSpread] = ROTATION[transportName];
   const { clock, service, store } = ports;
   const resumeKey = await resumeKeyOf(ports, request, admission.hub.path, admission.userIdentifier);
   const now = clock.now();
@@ -47,7 +59,7 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
     stateful,
     issuedAt,
     deadline: now + service.lifetime.handshakeTimeout,
-    rotateAt: now + ROTATE_AFTER + spread(connectionId) * ROTATE_SPREAD,
+    rotateAt: Math.floor(now + rotateAfter + spread(connectionId) * rotateSpread),
     authenticatedUntil: service.closeOnAuthenticationExpiration ? expiryOf(admission.user) : undefined,
     session: {
       userIdentifier: admission.userIdentifier,

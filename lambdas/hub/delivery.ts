@@ -1,11 +1,12 @@
 // From a message to the transports of everybody addressed: encoded once, posted with bounded concurrency.
 
-import type { Dialect, ServerMessage } from "../protocol/index.ts";
+import type { HubProtocol, ServerMessage } from "../protocol/index.ts";
 import { byteLength, type Channel } from "./channel.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import { type OutboxPorts, sendQueued } from "./outbox.ts";
 import type { PostOutcome } from "./ports.ts";
-import { type Audience, BUFFERED, type Member } from "./store.ts";
+import { Encodings } from "./protocols.ts";
+import { type Audience, type Member, readHint } from "./store.ts";
 import { noteMessages, type TelemetryPorts } from "./telemetry.ts";
 
 /** Largest message to a client: what API Gateway takes in one post, and a record is never split. Bytes. */
@@ -38,8 +39,10 @@ export function createDelivery(
   caller: string,
   channel: Channel | undefined,
 ): Delivery {
-  async function deliver(member: Member, audience: Audience, record: string): Promise<void> {
+  async function deliver(member: Member, audience: Audience, encodings: Encodings): Promise<void> {
+    const hint = readHint(member.transportId);
     if (channel !== undefined && member.connectionId === caller) {
+      const record = encodings.for(channel.protocol.name);
       await settle(
         ports,
         { ...member, transportId: channel.transportId },
@@ -47,10 +50,11 @@ export function createDelivery(
         record,
         await channel.send(record),
       );
-    } else if (member.transportId === BUFFERED) {
-      const outcome = await sendQueued(ports, member.connectionId, { record });
+    } else if (hint !== undefined) {
+      const outcome = await sendQueued(ports, member.connectionId, { record: encodings.for(hint.protocol) });
       if (outcome === "nobody") await ports.store.forget(audience, member);
     } else {
+      const record = encodings.for(undefined);
       await settle(ports, member, audience, record, await ports.transports.post(member.transportId, record));
     }
   }
@@ -59,27 +63,27 @@ export function createDelivery(
 
   return {
     async toCaller(message) {
-      const record = encodeChecked(ports.dialect, message);
       if (channel === undefined) return;
+      const record = encodeChecked(channel.protocol, message);
       noteSent(1);
       const member = { connectionId: caller, transportId: channel.transportId };
       await settle(ports, member, { kind: "hub", hub }, record, await channel.send(record));
     },
     async toConnection(connectionId, message) {
-      const record = encodeChecked(ports.dialect, message);
+      const encodings = encodeAll(ports, message);
       const member = await ports.store.member(connectionId, hub);
       if (member === undefined) return false;
       noteSent(1);
-      await deliver(member, { kind: "hub", hub }, record);
+      await deliver(member, { kind: "hub", hub }, encodings);
       return true;
     },
     async toAudience(audience, message, except) {
-      const record = encodeChecked(ports.dialect, message);
+      const encodings = encodeAll(ports, message);
       let count = 0;
       for await (const page of ports.store.members(audience)) {
         const recipients = except === undefined ? page : page.filter((member) => !except.has(member.connectionId));
         count += recipients.length;
-        await forEachLimit(recipients, POSTS_AT_ONCE, (member) => deliver(member, audience, record));
+        await forEachLimit(recipients, POSTS_AT_ONCE, (member) => deliver(member, audience, encodings));
       }
       noteSent(count);
     },
@@ -113,8 +117,19 @@ async function settle(
   await sendQueued(ports, connectionId, { record, gone: transportId });
 }
 
-export function encodeChecked(dialect: Dialect, message: ServerMessage): string {
-  const record = dialect.encode(message);
+function encodeAll({ dialect }: DeliveryPorts, message: ServerMessage): Encodings {
+  const encodings = new Encodings(dialect, message);
+  // What cannot be said in JSON, or is too large, is said to nobody.
+  checkSize(encodings.for(undefined));
+  return encodings;
+}
+
+/** @throws MessageTooLargeError; TypeError when an argument or result cannot be serialised. */
+export function encodeChecked(protocol: HubProtocol, message: ServerMessage): string {
+  return checkSize(protocol.encode(message));
+}
+
+function checkSize(record: string): string {
   if (record.length > MAXIMUM_SEND_MESSAGE_SIZE / 4 && byteLength(record) > MAXIMUM_SEND_MESSAGE_SIZE) {
     throw new MessageTooLargeError(
       `The message has ${byteLength(record)} bytes; API Gateway carries at most ${MAXIMUM_SEND_MESSAGE_SIZE}. Send less, or a link to it.`,

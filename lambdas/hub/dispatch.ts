@@ -65,16 +65,16 @@ export async function dispatch(
   const telemetry = startInvocation(ports, context, { ...invocation, method: method?.name });
   if (method === undefined) {
     const text = `Failed to invoke '${invocation.target}' due to an error on the server.`;
-    fail(ports, context, invocation, text, new HubException("Method does not exist."));
+    fail(context, invocation, text, new HubException("Method does not exist."));
     telemetry.end("refused");
     return false;
   }
   if (isWork(method, invocation)) {
     const failure = await handOver(ports, context, invocation);
     // A stock client that has sent something pings only after it has heard something, and may wait for long now.
-    if (failure === undefined) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
-    else if ("text" in failure) fail(ports, context, invocation, failure.text);
-    else fail(ports, context, invocation, failed(method.name), failure.error);
+    if (failure === undefined) context.channel.ping();
+    else if ("text" in failure) fail(context, invocation, failure.text);
+    else fail(context, invocation, failed(method.name), failure.error);
     // The worker tells of the rest.
     if (failure !== undefined) telemetry.end("refused");
     return false;
@@ -172,7 +172,7 @@ async function execute(
   const unbound = `Failed to invoke '${name}' due to an error on the server.`;
   const limit = context.stopAt - ports.clock.now();
   if (limit <= 0) {
-    fail(ports, context, invocation, failed(name), new TimeLimitError("The function had no time left for the method."));
+    fail(context, invocation, failed(name), new TimeLimitError("The function had no time left for the method."));
     telemetry.end("timed out");
     return undefined;
   }
@@ -194,19 +194,19 @@ async function execute(
     const result = await runMethod({ service: ports.service, hub, caller }, method, args);
     if (!method.streams || work === undefined || invocation.id === undefined) return result;
     if (!isSource(result)) throw new Unstreamable(name);
-    return sendItems(ports, channel, invocation.id, result, work.stop);
+    return sendItems(channel, invocation.id, result, work.stop);
   });
   keepItems(context, session, caller.items());
   if ("result" in run && run.result instanceof Refusal) {
-    fail(ports, asker, invocation, run.result.text);
+    fail(asker, invocation, run.result.text);
     telemetry.end("refused");
     return undefined;
   }
-  const outcome = "error" in run ? run : complete(ports, asker, invocation, method, run.result);
+  const outcome = "error" in run ? run : complete(asker, invocation, method, run.result);
   if ("error" in outcome) {
     logFailure(caller.hub.log, name, outcome.error);
     const text = method.streams && progress.bound ? BROKEN_STREAM : progress.bound ? failed(name) : unbound;
-    failWith(ports, asker, invocation, text, outcome.error);
+    failWith(asker, invocation, text, outcome.error);
   }
   telemetry.end("error" in outcome ? outcomeOf(outcome.error, isExpected(outcome.error)) : "completed");
   return caller;
@@ -221,17 +221,17 @@ class Unstreamable extends Error {
   }
 }
 
-function failWith(ports: CallerPorts, context: Asker, invocation: Invocation, text: string, error: unknown): void {
-  if (error instanceof Unstreamable) fail(ports, context, invocation, error.message);
-  else fail(ports, context, invocation, text, causeOf(error));
+function failWith(context: Asker, invocation: Invocation, text: string, error: unknown): void {
+  if (error instanceof Unstreamable) fail(context, invocation, error.message);
+  else fail(context, invocation, text, causeOf(error));
 }
 
 /** A stock client that waits for an answer pings only after it has heard something, and gives up on a silent server. */
-async function pingWhile({ clock, service, dialect }: CallerPorts, channel: Channel, over: AbortSignal): Promise<void> {
+async function pingWhile({ clock, service }: CallerPorts, channel: Channel, over: AbortSignal): Promise<void> {
   for (;;) {
     await clock.sleep(service.lifetime.keepAliveInterval, over);
     if (over.aborted) return;
-    void channel.write(dialect.encode({ kind: "ping" }));
+    channel.ping();
   }
 }
 
@@ -241,7 +241,7 @@ export function failInvocation(
   context: DispatchContext,
   invocation: Pick<Invocation, "id" | "target">,
 ): void {
-  fail(ports, context, invocation, failed(invocation.target));
+  fail(context, invocation, failed(invocation.target));
   const method = findMethod(context.hub, invocation.target)?.name;
   startInvocation(ports, context, { ...invocation, method }).end("failed");
 }
@@ -385,17 +385,11 @@ async function check(schema: StandardSchemaV1, value: unknown, index: number): P
 }
 
 /** An error when the result is no JSON, or more than a message holds. */
-function complete(
-  ports: CallerPorts,
-  { channel }: Asker,
-  { id }: Invocation,
-  { streams }: Method,
-  result: unknown,
-): RunOutcome {
+function complete({ channel }: Asker, { id }: Invocation, { streams }: Method, result: unknown): RunOutcome {
   if (id === undefined) return { result };
   try {
     const completion = streams ? ({ kind: "streamEnd", id } as const) : ({ kind: "completion", id, result } as const);
-    const record = encodeChecked(ports.dialect, completion);
+    const record = encodeChecked(channel.protocol, completion);
     // Not awaited: the next invocation need not wait for the post, and the turn is let go beside it.
     void channel.answer(record);
     return { result };
@@ -404,16 +398,10 @@ function complete(
   }
 }
 
-function fail(
-  ports: CallerPorts,
-  { channel, hub }: Asker,
-  { id }: Pick<Invocation, "id">,
-  text: string,
-  cause?: unknown,
-): void {
+function fail({ channel, hub }: Asker, { id }: Pick<Invocation, "id">, text: string, cause?: unknown): void {
   if (id === undefined) return;
   const error = cause === undefined ? text : withDetail(hub, text, cause);
   // An error that is too long to be told is told without its detail: the caller waits for an answer.
   const fits = byteLength(error) < MAXIMUM_SEND_MESSAGE_SIZE / 2;
-  void channel.answer(ports.dialect.encode({ kind: "completion", id, error: fits ? error : text }));
+  void channel.answer(channel.protocol.encode({ kind: "completion", id, error: fits ? error : text }));
 }

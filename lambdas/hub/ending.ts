@@ -9,6 +9,7 @@ import { GOODBYE_TIME, sayGoodbye } from "./closing.ts";
 import { DisconnectError } from "./disconnect-reason.ts";
 import { LEASE, RUN_LIMIT } from "./lease.ts";
 import { isAwaited, raiseDisconnected } from "./pipeline.ts";
+import { protocolOf } from "./protocols.ts";
 import { runLimited } from "./run-limited.ts";
 import {
   type ConnectionState,
@@ -20,6 +21,7 @@ import {
   type TransportState,
 } from "./store.ts";
 import { noteEnded } from "./telemetry.ts";
+import { isHttpTransport } from "./transport-names.ts";
 import { userDeparted } from "./user-events.ts";
 
 /**
@@ -64,7 +66,8 @@ export async function endConnection(ports: CallerPorts, request: EndRequest): Pr
   if (claimed === undefined) return false;
   // Whoever died in it has told already.
   if (request.from.phase !== "ended") noteEnded(ports, claimed, claimed.end ?? request.reason);
-  if (request.goodbye !== undefined) await sayGoodbye(ports, request.transportId, toText(ports, request.goodbye));
+  if (request.goodbye !== undefined)
+    await sayGoodbye(ports, request.transportId, toText(ports, request.goodbye, claimed));
   await finish(ports, claimed, ender, request);
   return true;
 }
@@ -82,17 +85,25 @@ const TIME_BEHIND = 2_000;
 async function leaveEnding(ports: CallerPorts, request: EndRequest): Promise<true> {
   const { transportId, reason, from, goodbye } = request;
   const now = ports.clock.now();
-  await ports.store.markEnd(transportId, noted(reason), goodbye === undefined ? now : now + GOODBYE_TIME);
+  const marked = await ports.store.markEnd(
+    transportId,
+    noted(reason),
+    goodbye === undefined ? now : now + GOODBYE_TIME,
+  );
   // A turn that is let go of while connecting is a dead one to the sweeper.
   if (from.phase === "accepted" && from.turn !== undefined) await ports.store.abandon(transportId, from.turn.holder);
   if (goodbye === undefined) return true;
   const limit = Math.min(GOODBYE_TIME, Math.max(0, timeLeft(ports, request)) + TIME_BEHIND);
-  await sayGoodbye(ports, transportId, toText(ports, goodbye), undefined, limit);
+  await sayGoodbye(ports, transportId, toText(ports, goodbye, marked), undefined, limit);
   return true;
 }
 
-function toText({ dialect }: CallerPorts, { message, text }: Goodbye): string | undefined {
-  return message === undefined ? text : dialect.encode(message);
+function toText(
+  ports: CallerPorts,
+  { message, text }: Goodbye,
+  state: Pick<TransportState, "protocol"> = { protocol: undefined },
+): string | undefined {
+  return message === undefined ? text : protocolOf(ports, state).encode(message);
 }
 
 /**
@@ -109,12 +120,20 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
   const connection = await bury(ports, claimed, reason);
   if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, request);
   await store.dropSession(claimed.transportId);
-  if (connection !== undefined) await clear(ports, connection, request.from);
-  await store.dropTransport(claimed.transportId, ender);
+  // A client that comes for its messages has to find the last of them: the sweeper removes them, when the lease is over.
+  const isRead =
+    isHttpTransport(claimed.transportId) && request.goodbye !== undefined && request.from.phase !== "ended";
+  if (connection !== undefined) await clear(ports, connection, request.from, isRead);
+  if (!isRead) await store.dropTransport(claimed.transportId, ender);
 }
 
-async function clear(ports: CallerPorts, connection: ConnectionState, from: EndFrom): Promise<void> {
-  await ports.store.clear(connection);
+async function clear(
+  ports: CallerPorts,
+  connection: ConnectionState,
+  from: EndFrom,
+  keepsOutbox: boolean,
+): Promise<void> {
+  await ports.store.clear(connection, keepsOutbox);
   const hub = ports.service.hubs.get(connection.hub.toLowerCase());
   // Before its handshake it was nobody's connection.
   const isUnopened = from.phase === "accepted" && from.turn === undefined;

@@ -66,7 +66,7 @@ async function runMessage(
         ? invoke(ports, context, message)
         : context.slots.start(message, () => invokeBeside(ports, context, message));
     case "ping":
-      void context.channel.write(ports.dialect.encode({ kind: "ping" }));
+      context.channel.ping();
       return "open";
     case "close":
       if ((await context.slots?.settled()) === "ended") return "ended";

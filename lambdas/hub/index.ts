@@ -26,6 +26,7 @@ export {
 export { DisconnectError, type DisconnectReason } from "./disconnect-reason.ts";
 export type { HubFilter, HubInvocationContext, HubLifetimeContext } from "./filters.ts";
 export { forEachLimit } from "./for-each-limit.ts";
+export { withHttpTransports } from "./http-transports.ts";
 export type {
   CloseOptions,
   ConnectionSelector,
@@ -51,6 +52,7 @@ export * from "./question-store.ts";
 export * from "./server.ts";
 export * from "./store.ts";
 export type { TraceContext } from "./trace-context.ts";
+export { isHttpTransport } from "./transport-names.ts";
 export { type Upload, upload } from "./upload.ts";
 export * from "./upload-store.ts";
 export * from "./work-store.ts";

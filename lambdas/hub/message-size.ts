@@ -4,6 +4,7 @@ import type { ProtocolError, ServerMessage } from "../protocol/index.ts";
 import { type ClosingPorts, closeMarked } from "./closing.ts";
 import type { Service } from "./define-service.ts";
 import { detailOf, type HubOptions, optionsOf } from "./hub-options.ts";
+import { protocolOf } from "./protocols.ts";
 import type { TransportState } from "./store.ts";
 
 /** UTF-8 bytes of a character of a JavaScript string, at most. */
@@ -15,13 +16,14 @@ const WIDEST = 3;
  */
 export async function closeTooLarge(
   ports: ClosingPorts & { readonly service: Service },
-  { transportId, hub }: TransportState,
+  state: TransportState,
   text: string,
 ): Promise<boolean> {
+  const { transportId, hub } = state;
   const options = optionsOf(ports.service, hub);
   const maximum = options.maximumReceiveMessageSize;
   if (text.length * WIDEST <= maximum) return false;
-  const { error } = ports.dialect.parse(text, maximum);
+  const { error } = protocolOf(ports, state).parse(text, maximum);
   if (error === undefined) return false;
   const reason = { stopCalled: false, code: "protocol_error", message: error.message } as const;
   await closeMarked(ports, { transportId, reason, message: brokenProtocol(options, error) });

@@ -23,6 +23,8 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Whether the body has a character a byte. @default false: it is text */
+  readonly isBinary?: boolean;
 }
 
 /** Only sockets, only text: API Gateway refuses binary frames. */

@@ -3,11 +3,13 @@
 
 import { type DispatchContext, type DispatchPorts, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
+import { greet } from "./greeting.ts";
 import { detailOf } from "./hub-options.ts";
 import { runConnected } from "./lifecycle-events.ts";
-import { BUFFERED, type EndReason, type Turn } from "./store.ts";
+import type { EndReason, Turn } from "./store.ts";
 import { noteConnected } from "./telemetry.ts";
-import { drain } from "./turn.ts";
+import { formatOf, hintOf } from "./transport-names.ts";
+import { channelOf, drain } from "./turn.ts";
 import { userArrived, userDeparted } from "./user-events.ts";
 
 /** Returns what followed the handshake in its frame, when the connection is open. */
@@ -29,18 +31,24 @@ export async function openConnection(
       ...(goodbye && { goodbye }),
     });
 
-  const handshake = dialect.parseHandshake(text);
+  const handshake = dialect.parseHandshake(text, formatOf(transportId));
   const problem = handshake.error ?? (stateful && !handshake.counts ? TOO_OLD : undefined);
   if (problem !== undefined) {
     const detail = handshake.detail === undefined ? "" : detailOf(context.hub.options, handshake.detail);
     await end(refused(problem), { text: dialect.handshakeReply(problem + detail) });
     return "";
   }
-  if ((await context.channel.write(dialect.handshakeReply())) !== "accepted") {
+  const protocol = handshake.protocol === "json" ? undefined : handshake.protocol;
+  if (protocol !== undefined) {
+    await store.speak(transportId, protocol);
+    context.state = { ...context.state, protocol };
+    context.channel = channelOf(ports, context.state);
+  }
+  if ((await greet(ports, context.state, dialect.handshakeReply(), protocol)) !== "accepted") {
     await end(refused("The handshake reply could not be posted."), {});
     return "";
   }
-  const member = { connectionId, transportId: stateful ? BUFFERED : transportId };
+  const member = { connectionId, transportId: hintOf(context.state) };
   const { userIdentifier } = context.session;
   if (!(await store.enter(member, context.hub.path, userIdentifier))) {
     await userDeparted(ports, context.hub, userIdentifier);

@@ -6,6 +6,9 @@
 //   resume:  flusher = the new transport → Sequence or handshake → flusher me: flush what was not acknowledged
 //   flush:   post the next ones → … → stop IF no further number was given out
 //
+// A client that comes for its messages, by long polling or over an event stream, is one that is always away: its
+// transport is the flusher for good, and the messages stay until it has read them.
+//
 // What a stateful client is sent is counted on the way: its number is its place behind `base`. So a post that may have
 // arrived is never made again by the same transport, and no number is ever left out.
 
@@ -16,6 +19,7 @@ import type { Service } from "./define-service.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { Clock, Log, Random, Transports } from "./ports.ts";
 import type { ConnectionState, OutboxHead, QueuedMessage, Store } from "./store.ts";
+import { isHttpTransport } from "./transport-names.ts";
 
 export interface OutboxPorts {
   readonly service: Service;
@@ -144,6 +148,7 @@ export async function openOutbox(
   handshakes: number,
 ): Promise<OpenedOutbox | undefined> {
   const { store, random, clock } = ports;
+  if (isHttpTransport(transportId)) return openForReader(ports, { connectionId, transportId }, handshakes);
   const flusher = random.id();
   const change = { flusher, seen: transportId, now: clock.now(), handshakes };
   const connection = await store.startFlush(connectionId, transportId, change);
@@ -156,6 +161,18 @@ export async function openOutbox(
       await store.leaveFlush(connectionId, flusher, head.sent, transportId);
     },
   };
+}
+
+/** To be read from the first message that has not arrived. */
+async function openForReader(
+  { store, clock }: OutboxPorts,
+  { connectionId, transportId }: Pick<ConnectionState, "connectionId" | "transportId">,
+  handshakes: number,
+): Promise<OpenedOutbox | undefined> {
+  const change = { flusher: transportId, seen: transportId, now: clock.now(), handshakes };
+  const connection = await store.startFlush(connectionId, transportId, change);
+  if (connection === undefined) return undefined;
+  return { head: connection.outbox, flush: async () => undefined, leave: async () => undefined };
 }
 
 /** Goes on in place of the flusher `seen`. */
@@ -231,15 +248,19 @@ async function flushSome(
 }
 
 /** Nothing is left out where the client counts. */
-function toRecord({ dialect }: OutboxPorts, { stateful, handshakes }: ConnectionState, message: QueuedMessage): string {
+export function toRecord(
+  { dialect }: Pick<OutboxPorts, "dialect">,
+  { stateful, handshakes }: ConnectionState,
+  message: QueuedMessage,
+): string {
   const isWanted = message.handshakes === undefined || message.handshakes === handshakes;
   if (message.record !== undefined && isWanted) return message.record;
   return stateful ? dialect.encode({ kind: "filler" }) : "";
 }
 
 /** What waits, beginning with the very next number: a message that does not come in time is passed over. */
-async function awaitNext(
-  { store, clock }: OutboxPorts,
+export async function awaitNext(
+  { store, clock }: Pick<OutboxPorts, "store" | "clock">,
   { connectionId, outbox }: ConnectionState,
   sent: number,
   last: number,
@@ -262,12 +283,16 @@ async function awaitNext(
 }
 
 /** Numbers without a gap, as many as share a post. */
-function takeBatch(messages: readonly QueuedMessage[], sent: number): readonly QueuedMessage[] {
+export function takeBatch(
+  messages: readonly QueuedMessage[],
+  sent: number,
+  size = SHARED_POST,
+): readonly QueuedMessage[] {
   const batch: QueuedMessage[] = [];
   let bytes = 0;
   for (const message of messages) {
     bytes += byteLength(message.record ?? "");
-    if (message.number !== sent + batch.length + 1 || (bytes > SHARED_POST && batch.length > 0)) break;
+    if (message.number !== sent + batch.length + 1 || (bytes > size && batch.length > 0)) break;
     batch.push(message);
   }
   return batch;

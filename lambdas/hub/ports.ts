@@ -120,6 +120,21 @@ export interface Work {
   };
 }
 
+/** What a client sent over HTTP that takes hub code: to be done beside the request, which is answered at once. */
+export type Errand =
+  /** The first frame of a transport: a handshake. */
+  | { readonly kind: "handshake"; readonly transportId: string; readonly text: string; readonly receivedAt: number }
+  /** Frames wait, and nobody has the turn. */
+  | { readonly kind: "turn"; readonly transportId: string }
+  /** The connection is marked to end. */
+  | { readonly kind: "ending"; readonly transportId: string };
+
+/** Functions that do errands, each with the time of a request, and that nobody waits for. */
+export interface Runners {
+  /** Resolves when the errand will be done. @throws when it cannot be handed over. */
+  start(errand: Errand): Promise<void>;
+}
+
 /** Functions that nobody waits for: one for each piece of work, up to 15 minutes long. */
 export interface Workers {
   /** Resolves when the work will be run: once, and once more if its worker dies. @throws when it cannot be handed over. */

@@ -11,10 +11,12 @@ import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";
 import { passOn } from "./passing.ts";
+import { protocolOf } from "./protocols.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
 import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
 import { noteMessages } from "./telemetry.ts";
+import { isHttpTransport, silentAt } from "./transport-names.ts";
 import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 export interface Frame {
@@ -24,12 +26,15 @@ export interface Frame {
   readonly text: string;
   /** When the gateway received it: epoch milliseconds. */
   readonly receivedAt: number;
+  /** The hub protocol of its connection. @default JSON, as sockets speak it */
+  readonly protocol?: string | undefined;
 }
 
 /** Handles one frame. Never throws for what a client sends; a frame of a connection that is gone closes its transport. */
 export async function receive(ports: DispatchPorts, frame: Frame): Promise<void> {
   const startedAt = ports.clock.now();
-  const { messages, error } = ports.dialect.parse(frame.text, largestMessage(ports.service));
+  const protocol = ports.dialect.protocolOf(frame.protocol);
+  const { messages, error } = protocol.parse(frame.text, largestMessage(ports.service));
   const passes = error === undefined && messages.every(passesTurn);
   const sequences = messages.filter(({ kind }) => kind === "sequence");
   // What comes with it in one frame has to wait for it.
@@ -42,7 +47,7 @@ export async function receive(ports: DispatchPorts, frame: Frame): Promise<void>
     const count = messages.filter(isCounted).length;
     noteMessages(ports, outcome.state.hub, "signalr.server.messages.received", count);
   }
-  if (outcome?.rest) await receive(ports, { ...frame, text: outcome.rest });
+  if (outcome?.rest) await receive(ports, { ...frame, text: outcome.rest, protocol: outcome.state.protocol });
   if (outcome !== undefined && isPressing(outcome.state, frame)) await acknowledgeSettled(ports, frame);
 }
 
@@ -73,7 +78,7 @@ async function receiveForTurn(
 ): Promise<Outcome | undefined> {
   const { store, service } = ports;
   const { transportId } = frame;
-  const deadline = startedAt + service.lifetime.clientTimeoutInterval;
+  const deadline = silentAt(service.lifetime.clientTimeoutInterval, transportId, startedAt);
   const turn = newTurn(ports, []);
   const toTurn = (fresh: readonly ClientMessage[]): Turn => ({ ...turn, invocations: noteInvocations(fresh) });
   const [arrival, read] = await Promise.all([
@@ -104,13 +109,13 @@ async function receiveForTurn(
     const rest = await openConnection(ports, context, turn, startedAt, frame.text);
     await context.channel.flushed();
     await finishBehind(context);
-    return { state, rest };
+    return { state: context.state, rest };
   }
-  if (isPingDue(ports, state, startedAt)) void context.channel.write(ports.dialect.encode({ kind: "ping" }));
+  if (isPingDue(ports, state, startedAt)) context.channel.ping();
   const outcome = await runFrame(
     ports,
     context,
-    without(ports.dialect.parse(frame.text, context.hub.options.maximumReceiveMessageSize), repeated),
+    without(protocolOf(ports, state).parse(frame.text, context.hub.options.maximumReceiveMessageSize), repeated),
     frame.receivedAt,
   );
   const release = outcome === "open" ? drain(ports, context, turn, startedAt, 0) : undefined;
@@ -136,10 +141,16 @@ async function receivePassing(
 ): Promise<Outcome | undefined> {
   const { transports, dialect, service } = ports;
   const { transportId } = frame;
-  const pings = messages.some((message) => message.kind === "ping");
+  const pings = messages.some((message) => message.kind === "ping") && !isHttpTransport(transportId);
   const [sequenceId] = messages.flatMap((message) => (message.kind === "sequence" ? [message.sequenceId] : []));
   const [arrival] = await Promise.all([
-    arrive(ports, frame, messages, sequenceId !== undefined, now + service.lifetime.clientTimeoutInterval),
+    arrive(
+      ports,
+      frame,
+      messages,
+      sequenceId !== undefined,
+      silentAt(service.lifetime.clientTimeoutInterval, transportId, now),
+    ),
     pings ? transports.post(transportId, dialect.encode({ kind: "ping" })) : undefined,
   ]);
   if (arrival === undefined) return refuse(ports, transportId);
@@ -209,11 +220,13 @@ const SOON = 250;
  */
 async function pingWhileWaiting(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
   const heldSince = (state.turn?.until ?? 0) - LEASE;
+  if (isHttpTransport(state.transportId)) return;
   if (state.phase !== "open" || now - heldSince < SOON) return pingIfDue(ports, state, now);
   await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
 }
 
 function isPingDue({ service }: DispatchPorts, state: TransportState, now: number): boolean {
+  if (isHttpTransport(state.transportId)) return false;
   const { keepAliveInterval, clientTimeoutInterval } = service.lifetime;
   const lastFrame = state.previousDeadline - clientTimeoutInterval;
   return state.phase === "open" && Math.floor(lastFrame / keepAliveInterval) < Math.floor(now / keepAliveInterval);

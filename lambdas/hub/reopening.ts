@@ -2,15 +2,18 @@
 // counts still, or a handshake from one that begins anew. Either way the client is answered at once, whoever has the
 // turn; what has not arrived goes out, and `onReconnected` runs when its turn comes.
 
+import type { Handshake } from "../protocol/index.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
+import { greet } from "./greeting.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
 import { type OpenedOutbox, openOutbox } from "./outbox.ts";
 import type { Store, TransportState, Turn } from "./store.ts";
 import { expectFrom, LATE_COUNTING } from "./tally.ts";
-import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
+import { formatOf, isHttpTransport, silentAt } from "./transport-names.ts";
+import { channelOf, drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 /** A transport that waits to be taken up, and the frame that does it. */
 export interface FirstFrame {
@@ -24,19 +27,19 @@ export interface FirstFrame {
  * frame.
  */
 export async function reopenByHandshake(ports: DispatchPorts, first: FirstFrame): Promise<string> {
-  const { dialect, transports } = ports;
+  const { dialect } = ports;
   const { transportId, stateful, handshakes } = first.state;
-  const handshake = dialect.parseHandshake(first.frame.text);
+  const handshake = dialect.parseHandshake(first.frame.text, formatOf(transportId));
   if (handshake.error !== undefined && stateful) {
     await refuse(ports, first.state, handshake.error);
     return "";
   }
-  const problem = handshake.error ?? (stateful && !handshake.counts ? TOO_OLD : undefined);
+  const problem = handshake.error ?? problemOf(first.state, handshake);
   const answer = async (): Promise<boolean> =>
-    (await transports.post(transportId, dialect.handshakeReply(problem))) === "accepted" && problem === undefined;
+    (await greet(ports, first.state, dialect.handshakeReply(problem))) === "accepted" && problem === undefined;
   // A client that counts may come back the moment it has its answer: the counts have to be new by then. To one that
   // does not, others may post as soon as it is open.
-  const answersFirst = problem !== undefined || !stateful;
+  const answersFirst = problem !== undefined || (!stateful && !isHttpTransport(transportId));
   if (answersFirst && !(await answer())) {
     await loseAgain(ports, first.state);
     return "";
@@ -47,6 +50,13 @@ export async function reopenByHandshake(ports: DispatchPorts, first: FirstFrame)
   const answerNow = answersFirst ? async () => true : answer;
   const isOpen = await reopen(ports, first, outbox, { by: { base: after }, after, answer: answerNow });
   return isOpen ? handshake.rest : "";
+}
+
+/** What waits is in the words of the protocol that the client spoke before. */
+function problemOf({ stateful, protocol = "json" }: TransportState, handshake: Handshake): string | undefined {
+  if (stateful && !handshake.counts) return TOO_OLD;
+  if (handshake.protocol === protocol) return undefined;
+  return `The connection speaks the '${protocol}' protocol. Begin a new one to speak '${handshake.protocol}'.`;
 }
 
 /** A Sequence: what the client repeats is not run again, and what it lacks is repeated. */
@@ -90,7 +100,7 @@ async function reopen(
 ): Promise<boolean> {
   const turn = newTurn(ports, []);
   const reopened = await ports.store.reopen(state.transportId, by, turn, {
-    deadline: startedAt + ports.service.lifetime.clientTimeoutInterval,
+    deadline: silentAt(ports.service.lifetime.clientTimeoutInterval, state.transportId, startedAt),
     quietUntil: ports.clock.now() + LATE_COUNTING,
   });
   const holds = reopened?.turn?.holder === turn.holder;
@@ -106,13 +116,14 @@ async function reopen(
     return true;
   }
   // A stock client whose first frame has come meanwhile pings only after it has heard something again.
-  const ping = ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
+  const channel = channelOf(ports, reopened);
+  channel.ping();
   // In front of the frames that came meanwhile.
   const { receivedAt, messageId } = frame;
   const key = `${String(receivedAt).padStart(15, "0")}##${messageId}`;
   const { transportId, handshakes } = reopened;
   const waiting = { key, text: "", receivedAt, transportId, handshakes, repeated: [], reconnected: true };
-  await Promise.all([ping, outbox.flush(after), waitForTurn(ports, reopened, waiting, startedAt)]);
+  await Promise.all([channel.flushed(), outbox.flush(after), waitForTurn(ports, reopened, waiting, startedAt)]);
   return true;
 }
 

@@ -6,6 +6,7 @@ import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection, isServed } from "./ending.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
 import { LEASE } from "./lease.ts";
+import { protocolOf } from "./protocols.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isFree, takeOver } from "./turn.ts";
 
@@ -106,7 +107,7 @@ async function rotate(ports: DispatchPorts, { transportId, resumable, stateful }
     await ports.transports.close(transportId);
   } else if (resumable) {
     const lost = await ports.store.lose(transportId, ports.clock.now() + ports.service.lifetime.disconnectTimeout);
-    if (lost !== undefined) await sayGoodbye(ports, transportId, ports.dialect.encode(message));
+    if (lost !== undefined) await sayGoodbye(ports, transportId, protocolOf(ports, lost).encode(message));
   } else {
     await endConnection(ports, {
       transportId,

@@ -4,6 +4,7 @@ import { queryValue } from "./admission.ts";
 import { type ClosingPorts, sayGoodbye } from "./closing.ts";
 import type { Service } from "./define-service.ts";
 import type { ClientRequest, ConnectionTokens, Log } from "./ports.ts";
+import { protocolOf } from "./protocols.ts";
 import type { ConnectionState, Session } from "./store.ts";
 
 /** Query parameter with which a client brings its key: `/chat?resume=<secret>`. */
@@ -57,7 +58,7 @@ export async function resume(
   // resumes by its own token, or never got through before, would take that for itself.
   if (from.lost) return true;
   const error = "The connection was resumed by another client with the same resume key.";
-  const goodbye = isOther && !from.resuming ? ports.dialect.encode({ kind: "close", error }) : undefined;
+  const goodbye = isOther && !from.resuming ? protocolOf(ports, from).encode({ kind: "close", error }) : undefined;
   await sayGoodbye(ports, from.transportId, goodbye);
   return true;
 }

@@ -9,12 +9,20 @@ export { type ConnectPorts, type ConnectRequest, connect } from "./connect.ts";
 /** Ends the connection of a transport that was closed. */
 export { type Disconnect, disconnect } from "./disconnect.ts";
 export type { DispatchPorts as ServerPorts } from "./dispatch.ts";
+/** Runs hub code for what came over HTTP. */
+export { runErrand } from "./errands.ts";
 /** Hands out a connection, or says why not. */
-export { type HttpRequest, type NegotiatePorts, negotiate } from "./negotiate.ts";
+export { type HttpRequest, type HttpResponse, type NegotiatePorts, negotiate } from "./negotiate.ts";
+/** Answers a poll. */
+export { poll } from "./poll.ts";
 /** Handles one frame of a transport: handshake, invocations, pings, Close. */
 export { type Frame, receive } from "./receive.ts";
 /** Gives a connection a new access token, or says why not. */
 export { type RefreshPorts, refresh } from "./refresh.ts";
+/** Takes what a client sends over HTTP, and its going. */
+export { type SendPorts, type SendRequest, send, stop } from "./send.ts";
+/** Writes an event stream. */
+export { type EventStream, streamEvents } from "./stream-events.ts";
 /** Ends what fell silent and finishes what was left unfinished. */
 export { sweep } from "./sweep.ts";
 /** Runs one invocation that streams or takes long. */

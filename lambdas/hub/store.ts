@@ -92,6 +92,8 @@ export interface TransportState {
   readonly next: string | undefined;
   /** Stateful reconnect: both sides count messages, acknowledge them, and repeat after a loss what was not. */
   readonly stateful: boolean;
+  /** The hub protocol that its client chose; undefined for JSON, and before the handshake. */
+  readonly protocol: string | undefined;
   /** How many the connection has had: what was asked before the last one is answered to nobody. */
   readonly handshakes: number;
   readonly tally: Tally;
@@ -110,6 +112,17 @@ export interface Replay {
 
 /** Where the connection is to be asked for: a hint that stands in place of a transport's id. */
 export const BUFFERED = "buffered";
+
+/** The hint for a connection whose messages all go through its outbox. */
+export function bufferedHint(protocol: string | undefined): string {
+  return protocol === undefined ? BUFFERED : `${BUFFERED}.${protocol}`;
+}
+
+/** The hub protocol that goes with a hint, if it is one. */
+export function readHint(transportId: string): { readonly protocol: string | undefined } | undefined {
+  const [hint, protocol] = transportId.split(".");
+  return hint === BUFFERED ? { protocol } : undefined;
+}
 
 /** What came from a stateful client, by count. */
 export interface Tally {
@@ -164,6 +177,30 @@ export interface ConnectionState {
   readonly issuedAt: number;
   readonly handshakes: number;
   readonly outbox: OutboxHead;
+  /** The hub protocol that its client chose; undefined for JSON, and before the handshake. */
+  readonly protocol: string | undefined;
+  readonly reading: Reading;
+}
+
+/** How far a client has come that comes for its messages: by long polling, or over an event stream. */
+export interface Reading {
+  /** Who reads: the newest poll, or the stream. All others have to stop. */
+  readonly reader: string | undefined;
+  /** The answer to the handshake, before it is handed over. It goes in front of everything that waits. */
+  readonly greeting: string | undefined;
+  /** The transport that was greeted: to another nothing is handed yet. */
+  readonly greeted: string | undefined;
+  /** What the last answer carried. The next poll says that it has arrived. */
+  readonly handed: Handed | undefined;
+  /** The transport that is closed: it hands over what waits still, and then that it is over. */
+  readonly closed: string | undefined;
+}
+
+export interface Handed {
+  /** The newest number. */
+  readonly number: number;
+  /** UTF-8 bytes of all messages up to it. */
+  readonly bytes: number;
 }
 
 /**
@@ -191,6 +228,8 @@ export interface OutboxHead {
 /** A message that waits. Without a record it only takes up its number. */
 export interface QueuedMessage {
   readonly number: number;
+  /** UTF-8 bytes of all messages up to it; 0 if it only takes up its number. */
+  readonly bytes?: number;
   readonly record: string | undefined;
   /** For an answer: the handshake after which it was asked for. */
   readonly handshakes?: number;
@@ -203,8 +242,10 @@ export interface NumberRequest {
   readonly nonce: string;
   readonly now: number;
   readonly bytes: number;
-  /** How many bytes may be unacknowledged, or wait. */
-  readonly limit: number;
+  /** How many bytes may be unacknowledged, or wait. @default any number */
+  readonly limit?: number;
+  /** The transport that it is for: refused when the connection has another. @default whichever it has */
+  readonly transportId?: string;
   /** For an answer: refused when there was another handshake since. */
   readonly handshakes?: number;
 }
@@ -435,6 +476,8 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
       readonly seen: string | undefined;
       readonly now: number;
       readonly handshakes: number;
+      /** What its client has, where that may be less than what was posted. */
+      readonly sent?: number;
     },
   ): Promise<ConnectionState | undefined>;
   /**
@@ -444,6 +487,24 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
   finishFlush(connectionId: string, flusher: string, sent: number, limit: number | undefined): Promise<boolean>;
   /** Leaves what waits after `sent` to `next`; false when not the flusher any more. */
   leaveFlush(connectionId: string, flusher: string, sent: number, next: string): Promise<boolean>;
+
+  // --- clients that come for their messages ----------------------------------------------------------------------
+
+  /**
+   * Leaves the answer to a handshake where the client finds it before anything else, and notes the hub protocol. False
+   * when the connection has ended or has another transport.
+   */
+  greet(connectionId: string, transportId: string, greeting: string, protocol: string | undefined): Promise<boolean>;
+  /**
+   * Becomes the reader in place of whoever was when `seen` was read, and notes that what was handed over has arrived,
+   * which makes room for `limit` bytes. Ended connections are read to their end. Undefined when there is another reader
+   * or transport by now, or no connection.
+   */
+  beginReading(seen: ConnectionState, reader: string, limit: number): Promise<ConnectionState | undefined>;
+  /** Notes what the reader's answer carries, the greeting among it. False when there is another reader by now. */
+  hand(connectionId: string, reader: string, handed: Handed): Promise<boolean>;
+  /** Closes such a transport, if the connection has no other. */
+  closeReading(connectionId: string, transportId: string): Promise<void>;
 
   // --- frames and the turn ---------------------------------------------------------------------------------------
 
@@ -484,6 +545,8 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
   ): Promise<boolean>;
   /** Moves from `accepted` to `open` and keeps the turn. False when the turn is not `holder`'s or it is to end. */
   open(transportId: string, holder: string): Promise<boolean>;
+  /** Notes the hub protocol that the client chose. */
+  speak(transportId: string, protocol: string): Promise<void>;
   /** Notes what the holder answers for from now on, if it dies. False when the turn is not `holder`'s here any more. */
   note(transportId: string, holder: string, invocations: Turn["invocations"]): Promise<boolean>;
   /** Lets the lease run out now, so that the next frame or sweep takes over. */
@@ -562,8 +625,8 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
   bury(connectionId: string, expiresAt: number): Promise<ConnectionState | undefined>;
   /** Marks `onDisconnected` as done (or not wanted) by deleting the session. */
   dropSession(transportId: string): Promise<void>;
-  /** Removes memberships, waiting frames and outbox of a buried connection. */
-  clear(connection: ConnectionState): Promise<void>;
+  /** Removes memberships, waiting frames and, unless its client is to read it to the end, outbox of a buried connection. */
+  clear(connection: ConnectionState, keepsOutbox?: boolean): Promise<void>;
   /** Removes the transport row, if `ender` still has the claim. The last step. */
   dropTransport(transportId: string, ender: string): Promise<void>;
   /** The transport was seen to be gone: the next sweep ends its connection. */

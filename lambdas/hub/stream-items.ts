@@ -1,6 +1,5 @@
 // From what a streaming method yields to stream items at its client.
 
-import type { CallerPorts } from "./caller.ts";
 import type { Channel } from "./channel.ts";
 import { encodeChecked } from "./delivery.ts";
 import type { PostOutcome } from "./ports.ts";
@@ -29,13 +28,7 @@ export function isSource(value: unknown): value is Source {
  *
  * @throws StreamError for what the source throws, and for an item that no message can carry.
  */
-export async function sendItems(
-  { dialect }: Pick<CallerPorts, "dialect">,
-  channel: Channel,
-  id: string,
-  source: Source,
-  stop: AbortSignal,
-): Promise<void> {
+export async function sendItems(channel: Channel, id: string, source: Source, stop: AbortSignal): Promise<void> {
   const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   const stopped = new Promise<undefined>((resolve) => {
     if (stop.aborted) resolve(undefined);
@@ -52,7 +45,7 @@ export async function sendItems(
         isOver = true;
         break;
       }
-      const record = encodeChecked(dialect, { kind: "streamItem", id, item: await next.value });
+      const record = encodeChecked(channel.protocol, { kind: "streamItem", id, item: await next.value });
       const post = channel.answer(record);
       posts.add(post);
       void post.then((outcome) => {

@@ -18,9 +18,11 @@ import { LEASE, RUN_LIMIT } from "./lease.ts";
 import { runReconnected, runRefreshed } from "./lifecycle-events.ts";
 import { hasRoom, noteFrames } from "./notes.ts";
 import { sendQueued } from "./outbox.ts";
+import { protocolOf } from "./protocols.ts";
 import { openSlots, type Slots } from "./slots.ts";
 import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 import { ackOf, trimOf } from "./tally.ts";
+import { isQueued } from "./transport-names.ts";
 
 /** A holder older than this starts no further frame, so that each has time to run. Milliseconds. */
 const DRAIN_LIMIT = 10_000;
@@ -48,33 +50,45 @@ export function openContext(
   return { hub, state, session, channel, stopAt: startedAt + RUN_LIMIT, behind: new Set(), slots };
 }
 
-function channelOf(ports: CallerPorts, state: TransportState): Channel {
-  const { transportId, connectionId, stateful, handshakes } = state;
-  if (!stateful) return openChannel(ports.transports, transportId);
-  return openNumberedChannel(ports.transports, transportId, async (record, isAnswer) => {
+/** The way to the client of a transport. */
+export function channelOf(ports: CallerPorts, state: TransportState): Channel {
+  const { transportId, connectionId, handshakes } = state;
+  if (!isQueued(state)) return openChannel(ports.transports, transportId, protocolOf(ports, state));
+  return openNumberedChannel(ports.transports, transportId, protocolOf(ports, state), async (record, isAnswer) => {
     await sendQueued(ports, connectionId, { record, ...(isAnswer && { handshakes }) });
   });
 }
 
-/** Puts the frame where the holder finds it. If the holder is dead by then, takes its place. */
+/** Puts the frame where the holder of the turn finds it. Undefined, and it is not there, when nobody will look. */
+export async function putWaiting(
+  ports: Pick<DispatchPorts, "store" | "clock">,
+  { connectionId, transportId }: Pick<TransportState, "connectionId" | "transportId">,
+  frame: WaitingFrame,
+): Promise<TransportState | undefined> {
+  await ports.store.enqueue(connectionId, frame);
+  const counted = await countWaiting(ports, transportId);
+  if (counted === undefined) await ports.store.claimFrame(connectionId, frame.key);
+  return counted;
+}
+
+/** The same; if the holder is dead by then, takes its place. */
 export async function waitForTurn(
   ports: DispatchPorts,
   state: TransportState,
   frame: WaitingFrame,
   startedAt: number,
 ): Promise<void> {
-  await ports.store.enqueue(state.connectionId, frame);
-  const counted = await countWaiting(ports, state.transportId);
-  if (counted === undefined) {
-    await ports.store.claimFrame(state.connectionId, frame.key);
-    return;
-  }
+  const counted = await putWaiting(ports, state, frame);
+  if (counted === undefined) return;
   const runs = counted.phase === "open" && !counted.resuming;
   if (runs && isFree(counted.turn, ports.clock.now())) await takeOver(ports, counted, startedAt);
 }
 
 /** The turn moves with its connection, and so does the count. */
-async function countWaiting(ports: DispatchPorts, transportId: string): Promise<TransportState | undefined> {
+async function countWaiting(
+  ports: Pick<DispatchPorts, "store" | "clock">,
+  transportId: string,
+): Promise<TransportState | undefined> {
   const counted = await ports.store.count(transportId);
   if (counted !== undefined) return counted;
   const next = await nextOf(ports, transportId);
@@ -317,16 +331,12 @@ async function runWaiting(
   return "open";
 }
 
-function parseWaiting(
-  { dialect, service }: DispatchPorts,
-  { hub, handshakes }: TransportState,
-  frame: WaitingFrame,
-): ParsedFrame {
+function parseWaiting(ports: DispatchPorts, state: TransportState, frame: WaitingFrame): ParsedFrame {
   if (frame.reconnected || frame.refreshed) return NOTHING;
-  const { maximumReceiveMessageSize } = optionsOf(service, hub);
-  const parsed = without(dialect.parse(frame.text, maximumReceiveMessageSize), frame.repeated);
+  const { maximumReceiveMessageSize } = optionsOf(ports.service, state.hub);
+  const parsed = without(protocolOf(ports, state).parse(frame.text, maximumReceiveMessageSize), frame.repeated);
   // The client has given up on what it asked before its last handshake, and may use its ids again.
-  return frame.handshakes === handshakes ? parsed : withoutIds(parsed);
+  return frame.handshakes === state.handshakes ? parsed : withoutIds(parsed);
 }
 
 function withoutIds({ messages, error }: ParsedFrame): ParsedFrame {

@@ -4,6 +4,7 @@ export {
   type ClientMessage,
   type Dialect,
   type Handshake,
+  type HubProtocol,
   isCounted,
   type ParsedFrame,
   ProtocolError,

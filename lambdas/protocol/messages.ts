@@ -63,11 +63,27 @@ export interface Handshake {
   readonly counts: boolean;
   /** What followed in the same frame: messages already. */
   readonly rest: string;
+  /** What the client wants to speak. */
+  readonly protocol: HubProtocol["name"];
+}
+
+/** How one hub protocol spells messages. */
+export interface HubProtocol {
+  readonly name: "json" | "messagepack";
+  readonly transferFormat: "Text" | "Binary";
+  /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with what ends it. @default no limit */
+  parse(text: string, maximumMessageSize?: number): ParsedFrame;
+  /** @throws TypeError when an argument or result cannot be serialised. */
+  encode(message: ServerMessage): string;
+  /** Each message by itself, as it came. What is no message comes last. */
+  split(text: string): readonly string[];
 }
 
 /** One family of SignalR clients: how its messages are spelled. */
 export interface Dialect {
-  parseHandshake(text: string): Handshake;
+  /** Undefined or unknown is JSON. */
+  protocolOf(name: string | undefined): HubProtocol;
+  parseHandshake(text: string, transferFormat?: "Text" | "Binary"): Handshake;
   handshakeReply(error?: string): string;
   /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with what ends it. @default no limit */
   parse(text: string, maximumMessageSize?: number): ParsedFrame;

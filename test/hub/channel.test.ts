@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { byteLength, openChannel } from "../../lambdas/hub/channel.ts";
 import type { PostOutcome, Transports } from "../../lambdas/hub/index.ts";
+import { core } from "../../lambdas/protocol/index.ts";
 
 /** Transports whose posts wait until a test answers them. */
 function heldTransports() {
@@ -17,7 +18,7 @@ const KB = 1024;
 describe("a channel", () => {
   it("posts the first record at once and gathers the next ones behind it", async () => {
     const { posts, transports } = heldTransports();
-    const channel = openChannel(transports, "t");
+    const channel = openChannel(transports, "t", core.protocolOf(undefined));
     const writes = ["a", "b", "c"].map((record) => channel.write(record));
     expect(posts.map((post) => post.text)).toEqual(["a"]);
     posts[0]?.answer("accepted");
@@ -40,14 +41,14 @@ describe("a channel", () => {
       },
       close: async () => undefined,
     };
-    const channel = openChannel(transports, "t");
+    const channel = openChannel(transports, "t", core.protocolOf(undefined));
     await Promise.all(records.map((size) => channel.write("x".repeat(size))));
     expect(sizes).toEqual(expected);
   });
 
   it("counts bytes of UTF-8", async () => {
     const { posts, transports } = heldTransports();
-    const channel = openChannel(transports, "t");
+    const channel = openChannel(transports, "t", core.protocolOf(undefined));
     const first = channel.write("a");
     void channel.write("ü".repeat(16 * KB));
     void channel.write("b");
@@ -59,7 +60,7 @@ describe("a channel", () => {
 
   it("is flushed when everything written so far is posted", async () => {
     const { posts, transports } = heldTransports();
-    const channel = openChannel(transports, "t");
+    const channel = openChannel(transports, "t", core.protocolOf(undefined));
     await channel.flushed();
     const first = channel.write("a");
     const second = channel.write("b");
@@ -78,7 +79,7 @@ describe("a channel", () => {
 
   it("starts anew after it was empty", async () => {
     const { posts, transports } = heldTransports();
-    const channel = openChannel(transports, "t");
+    const channel = openChannel(transports, "t", core.protocolOf(undefined));
     for (const record of ["a", "b"]) {
       const written = channel.write(record);
       posts.at(-1)?.answer("accepted");

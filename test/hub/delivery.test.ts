@@ -112,7 +112,7 @@ describe("a message", () => {
 
   it("to the caller keeps its place among what the caller's channel carries", async () => {
     const { ports, posted } = await delivering(["a", "b"]);
-    const channel = openChannel(ports.transports, "t-a");
+    const channel = openChannel(ports.transports, "t-a", core.protocolOf(undefined));
     const delivery = createDelivery(ports, "chat", "a", channel);
     await Promise.all([channel.write("1"), channel.write("2"), delivery.toCaller(HELLO), channel.write("3")]);
     await delivery.toAudience(HUB, HELLO);
@@ -132,7 +132,12 @@ describe("a message", () => {
 
   it.each(["toCaller", "toConnection", "toAudience"] as const)("over 128 KB goes nowhere: %s", async (verb) => {
     const { ports, posted } = await delivering(["a"]);
-    const delivery = createDelivery(ports, "chat", "a", openChannel(ports.transports, "t-a"));
+    const delivery = createDelivery(
+      ports,
+      "chat",
+      "a",
+      openChannel(ports.transports, "t-a", core.protocolOf(undefined)),
+    );
     const send = (text: string) => {
       const message = { ...HELLO, args: [text] };
       if (verb === "toCaller") return delivery.toCaller(message);
@@ -164,7 +169,9 @@ describe("a transport that does not take a message", () => {
 
   it("is left to the sweeper as well when it is the caller's", async () => {
     const { ports, store } = await delivering(["a"], { "t-a": "gone" });
-    await createDelivery(ports, "chat", "a", openChannel(ports.transports, "t-a")).toCaller(HELLO);
+    await createDelivery(ports, "chat", "a", openChannel(ports.transports, "t-a", core.protocolOf(undefined))).toCaller(
+      HELLO,
+    );
     expect(await store.transport("t-a")).toMatchObject({ deadline: 0 });
   });
 

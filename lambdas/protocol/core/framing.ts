@@ -7,3 +7,10 @@ export function splitRecords(text: string): { readonly records: readonly string[
   const tail = records.pop() ?? "";
   return { records, tail };
 }
+
+/** Each record with its separator, and what follows the last one. */
+export function split(text: string): readonly string[] {
+  const { records, tail } = splitRecords(text);
+  const whole = records.map((record) => record + RECORD_SEPARATOR);
+  return tail === "" ? whole : [...whole, tail];
+}

@@ -22,7 +22,7 @@ export function parseHandshake(text: string): Handshake {
   if (version > NEWEST_VERSION) {
     return refuse(`The server does not support version ${version} of the '${protocol}' protocol.`);
   }
-  return { error: undefined, detail: undefined, counts: version === 2, rest: text.slice(end + 1) };
+  return { error: undefined, detail: undefined, counts: version === 2, rest: text.slice(end + 1), protocol: "json" };
 }
 
 export function handshakeReply(error?: string): string {
@@ -30,7 +30,7 @@ export function handshakeReply(error?: string): string {
 }
 
 function refuse(error: string, detail?: string): Handshake {
-  return { error, detail, counts: false, rest: "" };
+  return { error, detail, counts: false, rest: "", protocol: "json" };
 }
 
 function lack(fields: Fields, record: string): string | undefined {

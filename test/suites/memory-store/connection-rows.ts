@@ -1,7 +1,9 @@
 // Connection, session and waiting frames.
 
 import type { ConnectionState, Session, Store, TransportState, WaitingFrame } from "../../../lambdas/hub/index.ts";
+import { isHttpTransport } from "../../../lambdas/hub/index.ts";
 import { compareBytes, key, rowKeys } from "./keys.ts";
+import { NOTHING_READ } from "./reading-rows.ts";
 import { type ConnectionRow, type MemoryRows, ofKind, putNew, toConnection } from "./rows.ts";
 import { NOTHING_COUNTED } from "./transport-rows.ts";
 
@@ -57,6 +59,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
         resuming: false,
         next: undefined,
         stateful,
+        protocol: undefined,
         handshakes: 1,
         tally: NOTHING_COUNTED,
         base: 0,
@@ -72,7 +75,16 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
         stateful,
         issuedAt,
         handshakes: 1,
-        outbox: { last: 0, sent: 0, acknowledged: 0, bytes: 0, flusher: undefined, flushingSince: 0 },
+        outbox: {
+          last: 0,
+          sent: 0,
+          acknowledged: 0,
+          bytes: 0,
+          flusher: isHttpTransport(transportId) ? transportId : undefined,
+          flushingSince: 0,
+        },
+        protocol: undefined,
+        reading: NOTHING_READ,
         room: undefined,
         nonce: undefined,
       };

@@ -8,6 +8,7 @@ import { key, rowKeys } from "./keys.ts";
 import { membershipRows } from "./membership-rows.ts";
 import { outboxRows } from "./outbox-rows.ts";
 import { questionRows } from "./question-rows.ts";
+import { readingRows } from "./reading-rows.ts";
 import { resumeRows } from "./resume-rows.ts";
 import { type Access, memoryRows, ofKind, type Rows } from "./rows.ts";
 import { sweeperRow } from "./sweeper-row.ts";
@@ -49,6 +50,7 @@ function memoryStore(rows: Rows, access: Access): Store {
     ...transportRows(table),
     ...resumeRows(table),
     ...outboxRows(table),
+    ...readingRows(table),
     ...membershipRows(table),
     ...userRows(table),
     ...sweeperRow(table),

@@ -1,6 +1,7 @@
 // Who is in a hub, a user and a group. A membership is written before it is known to be allowed, and taken back.
 
 import type { Audience, Member, Store } from "../../../lambdas/hub/index.ts";
+import { isHttpTransport } from "../../../lambdas/hub/index.ts";
 import { compareBytes, key, lastPart, nameOf, rowKeys } from "./keys.ts";
 import { type MemoryRows, ofKind } from "./rows.ts";
 
@@ -75,7 +76,7 @@ export function membershipRows(table: MemoryRows): MembershipVerbs {
     },
     forget: (audience, { connectionId, transportId }) =>
       removeIf<Member>("forget", rowKeys.membership(audience, connectionId), (row) => row.transportId === transportId),
-    async clear({ connectionId, hub, userIdentifier, resumeKey, stateful, outbox }) {
+    async clear({ connectionId, transportId, hub, userIdentifier, resumeKey, stateful, outbox }, keepsOutbox = false) {
       const groups = await query("clear", key("groupOf", connectionId));
       const names = await query("clear", key("frame", connectionId));
       for (const kind of ["work", "upload", "uploadItem"])
@@ -86,7 +87,8 @@ export function membershipRows(table: MemoryRows): MembershipVerbs {
       }
       for (const name of groups) await leave("clear", connectionId, hub, lastPart(name));
       for (const name of names) await remove("clear", name);
-      if (resumeKey === undefined && !stateful) return;
+      const hasOutbox = resumeKey !== undefined || stateful || isHttpTransport(transportId);
+      if (keepsOutbox || !hasOutbox) return;
       const messages = await query("clear", key("message", connectionId));
       const left = messages.filter((name) => Number(lastPart(name)) > outbox.acknowledged);
       for (const name of left) await remove("clear", name);

@@ -21,18 +21,22 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
   const { access, get, remove, rows, updateConnection } = table;
 
   return {
-    async nextNumber(connectionId, { flusher, nonce, now, bytes, limit, handshakes }) {
+    async nextNumber(
+      connectionId,
+      { flusher, nonce, now, bytes, limit = Number.POSITIVE_INFINITY, handshakes, transportId },
+    ) {
       const row = await updateConnection(
         "nextNumber",
         connectionId,
         (each) =>
           !each.ended &&
-          each.outbox.bytes < (each.room ?? limit) &&
+          (limit === Number.POSITIVE_INFINITY || each.outbox.bytes < (each.room ?? limit)) &&
           each.nonce !== nonce &&
-          (handshakes === undefined || each.handshakes === handshakes),
+          (handshakes === undefined || each.handshakes === handshakes) &&
+          (transportId === undefined || each.transportId === transportId),
         (each) => {
           const head = each.outbox;
-          each.room ??= limit;
+          if (Number.isFinite(limit)) each.room ??= limit;
           each.nonce = nonce;
           each.outbox = {
             ...head,
@@ -47,6 +51,7 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
       const present = await get<ConnectionRow>("nextNumber", rowKeys.connection(connectionId));
       if (present === undefined || present.ended) return undefined;
       if (present.nonce === nonce) return toConnection(present);
+      if (transportId !== undefined && present.transportId !== transportId) return undefined;
       return handshakes === undefined || present.handshakes === handshakes ? "full" : undefined;
     },
     putMessage: (connectionId, message, bytes, now) => {
@@ -56,10 +61,11 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
     },
     queued: (connectionId, after) =>
       access("queued", key("message", connectionId), () =>
-        ofKind<QueuedMessage>(rows, key("message", connectionId))
+        ofKind<MessageRow>(rows, key("message", connectionId))
           .filter(({ number }) => number > after)
-          .map(({ number, record, handshakes }) => ({
+          .map(({ number, record, handshakes, bytes }) => ({
             number,
+            bytes,
             record,
             ...(handshakes !== undefined && { handshakes }),
           }))
@@ -84,7 +90,7 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
         },
       );
     },
-    startFlush: (connectionId, transportId, { flusher, seen, now, handshakes }) =>
+    startFlush: (connectionId, transportId, { flusher, seen, now, handshakes, sent }) =>
       updateConnection(
         "startFlush",
         connectionId,
@@ -94,7 +100,7 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
           (row.outbox.flusher === seen || row.outbox.flusher === flusher),
         (row) => {
           row.handshakes = handshakes;
-          row.outbox = { ...row.outbox, flusher, flushingSince: now };
+          row.outbox = { ...row.outbox, flusher, flushingSince: now, ...(sent !== undefined && { sent }) };
         },
       ),
     async finishFlush(connectionId, flusher, sent, limit) {

@@ -3,6 +3,7 @@
 import type { Session, Store, TransportState } from "../../../lambdas/hub/index.ts";
 import { changeItems } from "./connection-rows.ts";
 import { rowKeys } from "./keys.ts";
+import { NOTHING_READ } from "./reading-rows.ts";
 import { type ConnectionRow, type MemoryRows, putNew } from "./rows.ts";
 import { isNotToEnd, moveDeadline, NOTHING_COUNTED } from "./transport-rows.ts";
 
@@ -65,6 +66,7 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
         resuming: true,
         next: undefined,
         stateful,
+        protocol: from.protocol,
         handshakes,
         tally: { ...tally, quietUntil: 0 },
         base,
@@ -82,6 +84,7 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
           each.stateful = stateful;
           each.issuedAt = issuedAt;
           each.outbox = { ...each.outbox, flusher: transportId, flushingSince: now };
+          each.reading = NOTHING_READ;
         },
       );
       if (moved === undefined) {

@@ -16,6 +16,7 @@ type TransportVerbs = Pick<
   | "release"
   | "open"
   | "note"
+  | "speak"
   | "abandon"
   | "renewAuthentication"
   | "transport"
@@ -121,6 +122,11 @@ export function transportRows(table: MemoryRows): TransportVerbs {
         },
       );
       return state !== undefined;
+    },
+    async speak(id, protocol) {
+      await updateTransport("speak", id, isNotToEnd, (row) => {
+        row.protocol = protocol;
+      });
     },
     async note(id, holder, invocations) {
       const state = await updateTransport(

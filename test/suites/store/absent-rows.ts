@@ -13,6 +13,7 @@ import {
   HANDSHAKE,
   HUB,
   LOST,
+  NOTHING_READ,
   NOW,
   numberFor,
   receiptOf,
@@ -183,5 +184,7 @@ function endedOf(name: string): ConnectionState {
     issuedAt: NOW,
     handshakes: 1,
     outbox: EMPTY,
+    protocol: undefined,
+    reading: NOTHING_READ,
   };
 }

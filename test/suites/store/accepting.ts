@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Harness } from "./harness.ts";
-import { EMPTY, HUB, NO_REPLAY, NOTHING_COUNTED, NOW, sessionOf, userOf } from "./samples.ts";
+import { EMPTY, HUB, NO_REPLAY, NOTHING_COUNTED, NOTHING_READ, NOW, sessionOf, userOf } from "./samples.ts";
 
 export function acceptingSuite(harness: Harness): void {
   const { accept, connect, end, id, membersOf, newConnection, rows, store } = harness;
@@ -31,6 +31,7 @@ export function acceptingSuite(harness: Harness): void {
         resuming: false,
         next: undefined,
         stateful: false,
+        protocol: undefined,
         handshakes: 1,
         tally: NOTHING_COUNTED,
         base: 0,
@@ -47,6 +48,8 @@ export function acceptingSuite(harness: Harness): void {
         issuedAt: 0,
         handshakes: 1,
         outbox: EMPTY,
+        protocol: undefined,
+        reading: NOTHING_READ,
       });
       expect(await store.session(transportId)).toEqual(session);
     });

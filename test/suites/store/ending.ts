@@ -12,6 +12,7 @@ import {
   HUB,
   LOST,
   memberOf,
+  NOTHING_READ,
   NOW,
   STOPPED,
   trimOf,
@@ -193,6 +194,8 @@ export function endingSuite(harness: Harness): void {
         issuedAt: 0,
         handshakes: 1,
         outbox: EMPTY,
+        protocol: undefined,
+        reading: NOTHING_READ,
       });
     });
 

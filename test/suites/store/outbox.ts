@@ -117,7 +117,7 @@ export function outboxSuite(harness: Harness): void {
       }
       await store.putMessage(other.connectionId, { number: 3, record: "another's" }, 9, NOW);
       expect(await store.queued(connectionId, 1)).toStrictEqual(
-        [2, 9, 10].map((number) => ({ number, record: `message ${number}` })),
+        [2, 9, 10].map((number) => ({ number, record: `message ${number}`, bytes: 100 * number })),
       );
       await store.dropMessage(connectionId, 9);
       await store.dropMessage(connectionId, 9);
@@ -133,7 +133,7 @@ export function outboxSuite(harness: Harness): void {
         ...HOSTILE_NAMES.map((record, index) => ({ number: 4 + index, record })),
       ];
       for (const message of messages) await store.putMessage(connectionId, message, 5, NOW);
-      expect(await store.queued(connectionId, 0)).toStrictEqual(messages);
+      expect(await store.queued(connectionId, 0)).toStrictEqual(messages.map((message) => ({ ...message, bytes: 5 })));
     });
 
     it("keeps more than fits a page", async () => {
@@ -150,7 +150,7 @@ export function outboxSuite(harness: Harness): void {
       const { connectionId } = await connectResumable();
       expect(await store.putMessage(connectionId, { number: 1, record: undefined }, 0, NOW)).toBe(true);
       expect(await store.putMessage(connectionId, { number: 1, record: "late" }, 10, NOW)).toBe(false);
-      expect(await store.queued(connectionId, 0)).toStrictEqual([{ number: 1, record: undefined }]);
+      expect(await store.queued(connectionId, 0)).toStrictEqual([{ number: 1, record: undefined, bytes: 0 }]);
     });
 
     it("lets one of a message and the filler of its hole win", async () => {
@@ -162,7 +162,7 @@ export function outboxSuite(harness: Harness): void {
         ]);
         expect(won.filter(Boolean)).toHaveLength(1);
         const [message] = await store.queued(connectionId, number - 1);
-        expect(message).toStrictEqual({ number, record: won[1] ? "message" : undefined });
+        expect(message).toStrictEqual({ number, record: won[1] ? "message" : undefined, bytes: won[1] ? 10 : 0 });
       }
     });
 

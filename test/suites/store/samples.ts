@@ -8,6 +8,7 @@ import type {
   NewConnection,
   NumberRequest,
   OutboxHead,
+  Reading,
   Receipt,
   Replay,
   Session,
@@ -132,6 +133,7 @@ export function frozenOf(name: string): TransportState {
     resuming: false,
     next: `${name} next`,
     stateful: false,
+    protocol: undefined,
     handshakes: 1,
     tally: NOTHING_COUNTED,
     base: 0,
@@ -143,3 +145,12 @@ export function takeoverOf(from: TransportState, transportId: string): Takeover 
   const times = { deadline: NOW + 15_000, rotateAt: NOW + 6_600_000, now: NOW };
   return { from, transportId, session: sessionOf({}), stateful: false, issuedAt: 0, ...times };
 }
+
+/** Of a connection whose client has not come for anything yet. */
+export const NOTHING_READ: Reading = {
+  reader: undefined,
+  greeting: undefined,
+  greeted: undefined,
+  handed: undefined,
+  closed: undefined,
+};

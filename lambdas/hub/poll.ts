@@ -1,0 +1,95 @@
+// GET of a hub by long polling: lets a client in, then answers with what waits for it, or holds the request until
+// something does.
+// https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#long-polling-server-to-client-only
+
+import { isRefusal } from "./admission.ts";
+import { type ConnectPorts, connect } from "./connect.ts";
+import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
+import type { HttpRequest, HttpResponse } from "./negotiate.ts";
+import { protocolOf } from "./protocols.ts";
+import { openReader } from "./reader.ts";
+import type { ConnectionState } from "./store.ts";
+import { expiryOf } from "./token-expiry.ts";
+import { newHttpTransportId, POLL_HOLD, silentAt, transportNameOf } from "./transport-names.ts";
+
+const BYTES = { "content-type": "application/octet-stream" };
+export const CHANGED = { status: 400, body: "Cannot change transports mid-connection" };
+
+export async function poll(ports: ConnectPorts, request: HttpRequest): Promise<HttpResponse> {
+  const until = ports.clock.now() + POLL_HOLD;
+  const found = await findHttpConnection(ports, request);
+  if (isRefusal(found)) return answer(ports, request, found);
+  const { connection, claims } = found;
+  if (connection === undefined || tokenAge(found) === "newer") {
+    const transportId = newHttpTransportId(ports, "LongPolling", claims.connectionId);
+    const refusal = await connect(ports, { ...request, transportId });
+    return answer(ports, request, refusal ?? { status: 200, headers: BYTES });
+  }
+  if (tokenAge(found) === "older") return tellReplaced(ports, request, connection);
+  if (transportNameOf(connection.transportId) !== "LongPolling") return answer(ports, request, CHANGED);
+  return hold(ports, request, found, connection, until);
+}
+
+async function hold(
+  ports: ConnectPorts,
+  request: HttpRequest,
+  found: Found,
+  connection: ConnectionState,
+  until: number,
+): Promise<HttpResponse> {
+  const { store, clock, service } = ports;
+  const { transportId } = connection;
+  const { clientTimeoutInterval } = service.lifetime;
+  // Before its handshake a client has its time for that, and no more.
+  const isOpen = !connection.ended && connection.reading.greeted === transportId;
+  const heard = async (deadline: number): Promise<void> => {
+    const state = isOpen ? await store.touch(transportId, deadline) : undefined;
+    if (state !== undefined) await renewAuthentication(ports, state, found);
+  };
+  const [reader] = await Promise.all([
+    openReader(ports, connection, ports.random.id()),
+    heard(silentAt(clientTimeoutInterval, transportId, clock.now())),
+  ]);
+  if (reader === undefined) return answer(ports, request, NOT_FOUND);
+  const read = await reader.read(until);
+  if (read.kind === "superseded" || read.kind === "over") return answer(ports, request, { status: 204 });
+  await heard(clock.now() + clientTimeoutInterval);
+  if (read.kind === "nothing")
+    return answer(ports, request, { status: 200, body: keepAlive(ports, request, reader.connection) });
+  const isBinary = protocolOf(ports, reader.connection).transferFormat === "Binary";
+  return answer(ports, request, { status: 200, headers: BYTES, body: read.text, isBinary });
+}
+
+/** The Swift client gives up on a server that it hears no message from, also when it polls. */
+function keepAlive(ports: ConnectPorts, { headers }: HttpRequest, { reading, transportId }: ConnectionState): string {
+  const agent = headers["x-signalr-user-agent"] ?? headers["user-agent"] ?? "";
+  const isOpen = reading.greeted === transportId;
+  return isOpen && /\bSwift\b/.test(agent) ? protocolOf(ports, { protocol: undefined }).encode({ kind: "ping" }) : "";
+}
+
+/** A poll may bring a new access token. */
+async function renewAuthentication(
+  { store, service }: ConnectPorts,
+  {
+    transportId,
+    authenticatedUntil,
+  }: { readonly transportId: string; readonly authenticatedUntil: number | undefined },
+  { user }: Found,
+): Promise<void> {
+  if (!service.closeOnAuthenticationExpiration || !user.isAuthenticated) return;
+  const until = expiryOf(user);
+  if (until !== authenticatedUntil) await store.renewAuthentication(transportId, until);
+}
+
+/** To the older of two pages with one resume key: without a word it would come back, and take the connection over. */
+function tellReplaced(ports: ConnectPorts, request: HttpRequest, connection: ConnectionState): HttpResponse {
+  const protocol = protocolOf(ports, connection);
+  const error = "The connection was resumed by another client with the same resume key.";
+  const isBinary = protocol.transferFormat === "Binary";
+  return answer(ports, request, {
+    status: 200,
+    headers: BYTES,
+    body: protocol.encode({ kind: "close", error }),
+    isBinary,
+  });
+}
