@@ -1,9 +1,10 @@
-// Text to hub messages and back. Pure: no I/O, no clock.
+// Frames to hub messages and back. Pure: no I/O, no clock.
 export { core } from "./core/index.ts";
 export {
   type ClientMessage,
   type Dialect,
   type Handshake,
+  type HubProtocol,
   isCounted,
   type ParsedFrame,
   ProtocolError,

@@ -1,7 +1,24 @@
-import type { Dialect } from "../messages.ts";
+import type { Dialect, HubProtocol } from "../messages.ts";
 import { encode } from "./encode.ts";
 import { handshakeReply, parseHandshake } from "./handshake.ts";
+import { encodeMessagePack } from "./messagepack-encode.ts";
+import { parseMessagePack } from "./messagepack-parse.ts";
 import { parse } from "./parse.ts";
 
-/** ASP.NET Core SignalR over text transports. */
-export const core: Dialect = { parseHandshake, handshakeReply, parse, encode };
+const json: HubProtocol = { name: "json", transferFormat: "Text", parse, encode };
+
+const messagePack: HubProtocol = {
+  name: "messagepack",
+  transferFormat: "Binary",
+  parse: parseMessagePack,
+  encode: encodeMessagePack,
+};
+
+/** ASP.NET Core SignalR. */
+export const core: Dialect = {
+  parseHandshake,
+  handshakeReply,
+  protocolOf: (name) => (name === messagePack.name ? messagePack : json),
+  parse,
+  encode,
+};
