@@ -42,6 +42,7 @@ describe("the floors", () => {
     ["lambdas/protocol/x.ts", "../hub/index.ts"],
     ["lambdas/protocol/core/x.ts", "../../hub/index.ts"],
     ["lambdas/apigateway/x.ts", "../hub/index.ts"],
+    ["lambdas/apigateway/x.ts", "@msgpack/msgpack"],
     ["lambdas/client/x.ts", "@microsoft/signalr"],
     ["lambdas/client/x.ts", "node:timers"],
     ["lambdas/client/x.ts", "../protocol/index.ts"],
@@ -63,6 +64,7 @@ describe("the floors", () => {
 
   it.each([
     ["lambdas/protocol/core/x.ts", "../messages.ts"],
+    ["lambdas/protocol/core/x.ts", "@msgpack/msgpack"],
     ["lambdas/client/x.ts", "./timers.ts"],
     ["lambdas/x.ts", "./local/index.ts"],
     ["lambdas/hub/x.ts", "../protocol/index.ts"],

@@ -1,6 +1,7 @@
 // Client results: a server asks clients, and waits for their answers, which may reach any function.
 // https://learn.microsoft.com/aspnet/core/signalr/hubs#client-results
 
+import { fromPortable } from "../protocol/index.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import { HubException } from "./hub-exception.ts";
 import type { OutboxPorts } from "./outbox.ts";
@@ -76,7 +77,7 @@ export async function askOne(
     const [asked] = await waitFor(ports, id, isDone, options);
     if (asked?.answer === undefined) throw canceled(options);
     if ("error" in asked.answer) throw new HubException(asked.answer.error);
-    return JSON.parse(asked.answer.json);
+    return fromPortable(asked.answer.json);
   } finally {
     await store.dropQuestion(id, connectionId);
   }
@@ -100,7 +101,7 @@ export async function askAll(
     const answers = asked.map(({ connectionId, answer }) => ({ connectionId, ...answer }));
     return {
       results: answers.flatMap((each) =>
-        "json" in each ? [{ connectionId: each.connectionId, result: JSON.parse(each.json as string) }] : [],
+        "json" in each ? [{ connectionId: each.connectionId, result: fromPortable(each.json as string) }] : [],
       ),
       errors: answers.flatMap((each) =>
         "error" in each ? [{ connectionId: each.connectionId, error: each.error as string }] : [],

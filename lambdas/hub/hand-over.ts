@@ -1,5 +1,6 @@
 // Invocations that stream or run for long are handed to a worker: the turn goes on to what waits behind them.
 
+import { toPortable } from "../protocol/index.ts";
 import type { DispatchContext, DispatchPorts, Invocation } from "./dispatch.ts";
 import { HubException } from "./hub-exception.ts";
 import { LEASE } from "./lease.ts";
@@ -44,7 +45,14 @@ export async function handOver(
     connectionId,
     key,
     handshakes,
-    invocation: { kind, ...(id !== undefined && { id }), target, args, streamIds, ...(headers && { headers }) },
+    invocation: {
+      kind,
+      ...(id !== undefined && { id }),
+      target,
+      args: toPortable(args),
+      streamIds,
+      ...(headers && { headers }),
+    },
   };
   for (const [index, streamId] of streamIds.entries()) {
     const stream = uploadKey(state, streamId);

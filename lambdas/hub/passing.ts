@@ -1,6 +1,7 @@
 // Messages that pass the turn: they reach what runs already.
 
 import type { ClientMessage } from "../protocol/index.ts";
+import { toPortable } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { isQuestionId } from "./client-results.ts";
 import { endConnection } from "./ending.ts";
@@ -40,7 +41,7 @@ async function answer(
   { connectionId, transportId, hub }: TransportState,
   { id, error, result }: Extract<ClientMessage, { kind: "completion" }>,
 ): Promise<void> {
-  const given = error === undefined ? { json: JSON.stringify(result ?? null) } : { error };
+  const given = error === undefined ? { json: toPortable(result) } : { error };
   if ((await ports.store.answer(id, connectionId, given)) !== "foreign") return;
   const text = `Connection ID '${connectionId}' is not valid for invocation ID '${id}'.`;
   const detail = detailOf(optionsOf(ports.service, hub), `InvalidOperationException: ${text}`);

@@ -114,7 +114,8 @@ export interface Work {
     readonly kind: "invocation" | "streamInvocation";
     readonly id?: string;
     readonly target: string;
-    readonly args: readonly unknown[];
+    /** As text: they may hold what JSON cannot. */
+    readonly args: string;
     readonly streamIds: readonly string[];
     readonly headers?: Readonly<Record<string, string>>;
   };

@@ -4,6 +4,7 @@
 // the order in which the gateway received them, once nothing older can be missing.
 
 import type { ClientMessage } from "../protocol/index.ts";
+import { fromPortable, toPortable } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { HubException } from "./hub-exception.ts";
 import { optionsOf } from "./hub-options.ts";
@@ -40,7 +41,7 @@ export async function receiveUpload(
     return;
   }
   const { streamBufferCapacity } = optionsOf(service, state.hub);
-  const item = { nonce: random.id().slice(-NONCE_SIZE), receivedAt, json: JSON.stringify(message.item ?? null) };
+  const item = { nonce: random.id().slice(-NONCE_SIZE), receivedAt, json: toPortable(message.item) };
   for (let waited = 0, pause = FIRST_PAUSE; ; waited += pause, pause *= 2) {
     if ((await store.putItem(connectionId, stream, item, streamBufferCapacity)) !== "full") return;
     if (waited >= PATIENCE) return store.endUpload(connectionId, stream, { receivedAt, error: FULL });
@@ -89,7 +90,7 @@ async function* read(
       // One that was dropped may come again, by a retry of the SDK.
       if (read.has(key)) continue;
       read.add(key);
-      yield JSON.parse(json);
+      yield fromPortable(json);
     }
     const keys = ready.map(({ key }) => key);
     if (keys.length > 0) await store.dropItems(connectionId, stream, keys);

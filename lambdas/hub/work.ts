@@ -1,7 +1,8 @@
 // A worker: runs one invocation that streams or takes long, beside everything else its connection does.
 
+import { fromPortable } from "../protocol/index.ts";
 import type { Caller, CallerPorts } from "./caller.ts";
-import { type DispatchContext, dispatchWork, failInvocation } from "./dispatch.ts";
+import { type DispatchContext, dispatchWork, failInvocation, type Invocation } from "./dispatch.ts";
 import { LEASE } from "./lease.ts";
 import type { Work } from "./ports.ts";
 import type { Session, TransportState } from "./store.ts";
@@ -32,7 +33,7 @@ export async function work(ports: CallerPorts, { connectionId, key, handshakes, 
       ...openContext(ports, found.state, found.session, startedAt),
       stopAt: startedAt + WORK_LIMIT,
     };
-    const asked = { ...invocation, id: invocation.id };
+    const asked = toInvocation(invocation);
     if (claim === "died") failInvocation(ports, context, asked);
     else await run(ports, context, { connectionId, key, handshakes, invocation }, worker);
     await context.channel.flushed();
@@ -51,23 +52,22 @@ async function run(ports: CallerPorts, context: DispatchContext, piece: Work, wo
     stop.abort();
   });
   try {
-    await dispatchWork(
-      ports,
-      context,
-      { ...piece.invocation, id: piece.invocation.id },
-      {
-        uploads: readUploads(ports, piece, stop.signal),
-        stop: stop.signal,
-        onStart(begun) {
-          caller = begun;
-        },
+    await dispatchWork(ports, context, toInvocation(piece.invocation), {
+      uploads: readUploads(ports, piece, stop.signal),
+      stop: stop.signal,
+      onStart(begun) {
+        caller = begun;
       },
-    );
+    });
   } finally {
     over.abort();
     stop.abort();
     await watching;
   }
+}
+
+function toInvocation(invocation: Work["invocation"]): Invocation {
+  return { ...invocation, id: invocation.id, args: fromPortable(invocation.args) as readonly unknown[] };
 }
 
 interface Watched {

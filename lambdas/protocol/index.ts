@@ -1,4 +1,4 @@
-// Text to hub messages and back. Pure: no I/O, no clock.
+// Frames to hub messages and back. Pure: no I/O, no clock.
 export { core } from "./core/index.ts";
 export {
   type ClientMessage,
@@ -10,3 +10,4 @@ export {
   ProtocolError,
   type ServerMessage,
 } from "./messages.ts";
+export { fromPortable, toPortable } from "./portable.ts";

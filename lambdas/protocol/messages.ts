@@ -53,40 +53,58 @@ export interface ParsedFrame {
   readonly error: ProtocolError | undefined;
 }
 
+/** What a protocol's frames are made of, and what a transport can carry: "Binary" carries text as well. */
+export type TransferFormat = "Text" | "Binary";
+
+/** How one hub protocol spells messages. */
+export interface HubProtocol {
+  readonly name: "json" | "messagepack";
+  /**
+   * A frame of a "Binary" protocol is a *binary string* wherever it goes: one character of code 0 to 255 (latin1) per
+   * byte, so that frames are joined, kept and queued like text. Its length is its size in bytes; whoever carries it
+   * makes bytes of it (`Buffer.from(frame, "latin1")`), and never UTF-8.
+   */
+  readonly transferFormat: TransferFormat;
+  /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with its end or prefix. @default no limit */
+  parse(text: string, maximumMessageSize?: number): ParsedFrame;
+  /**
+   * Bytes (`Uint8Array`) and bigints of up to 64 bits may be anywhere in what is sent, whatever the protocol.
+   * @throws TypeError when an argument or result cannot be serialised.
+   */
+  encode(message: ServerMessage): string;
+  /** Each message by itself, as it came; what is no whole message comes last. */
+  split(text: string): readonly string[];
+}
+
 /** What the first frame of a transport says. */
 export interface Handshake {
   /** What a refused client is told, in the reference server's words; undefined when the handshake is good. */
   readonly error: string | undefined;
   /** More about the error, for clients only when detailed errors are enabled. */
   readonly detail: string | undefined;
+  /** What both sides speak from here on; "json" when the handshake is refused. */
+  readonly protocol: HubProtocol["name"];
   /** Whether the client can count messages, as stateful reconnect needs it: version 2. */
   readonly counts: boolean;
-  /** What followed in the same frame: messages already. */
+  /** What followed in the same frame: messages already, as the protocol's `parse` takes them. */
   readonly rest: string;
-  /** What the client wants to speak. */
-  readonly protocol: HubProtocol["name"];
 }
 
-/** How one hub protocol spells messages. */
-export interface HubProtocol {
-  readonly name: "json" | "messagepack";
-  readonly transferFormat: "Text" | "Binary";
-  /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with what ends it. @default no limit */
-  parse(text: string, maximumMessageSize?: number): ParsedFrame;
-  /** @throws TypeError when an argument or result cannot be serialised. */
-  encode(message: ServerMessage): string;
-  /** Each message by itself, as it came. What is no message comes last. */
-  split(text: string): readonly string[];
-}
-
-/** One family of SignalR clients: how its messages are spelled. */
+/** One family of SignalR clients: how they shake hands, and which hub protocols they speak. */
 export interface Dialect {
-  /** Undefined or unknown is JSON. */
-  protocolOf(name: string | undefined): HubProtocol;
-  parseHandshake(text: string, transferFormat?: "Text" | "Binary"): Handshake;
+  /**
+   * On a transport that carries "Binary", `text` is a binary string, and UTF-8 in it is decoded here, in `rest` too when
+   * that is JSON. Of later frames only the caller knows the protocol: there, a JSON client's bytes are the caller's to
+   * decode.
+   * @default transferFormat "Text"
+   */
+  parseHandshake(text: string, transferFormat?: TransferFormat): Handshake;
+  /** Text, whatever the protocol; only a refusal may hold more than ASCII. */
   handshakeReply(error?: string): string;
-  /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with what ends it. @default no limit */
-  parse(text: string, maximumMessageSize?: number): ParsedFrame;
-  /** @throws TypeError when an argument or result cannot be serialised. */
-  encode(message: ServerMessage): string;
+  /** The protocol that a handshake agreed on. Undefined and unknown names are JSON's. */
+  protocolOf(name: string | undefined): HubProtocol;
+  /** JSON's. */
+  parse: HubProtocol["parse"];
+  /** JSON's. */
+  encode: HubProtocol["encode"];
 }

@@ -34,7 +34,11 @@ describe.each([
     const invocation = '{"type":1,"invocationId":"1","target":"tell","arguments":[1]}';
 
     it.each([
-      ['{"protocol":"messagepack","version":1}', "The protocol 'messagepack' is not supported."],
+      [
+        '{"protocol":"messagepack","version":1}',
+        "Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format.",
+      ],
+      ['{"protocol":"blazorpack","version":1}', "The protocol 'blazorpack' is not supported."],
       ['{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol."],
     ])("%s is refused with its reason", async (record, error) => {
       await refuses(frame(record), error);

@@ -23,7 +23,7 @@ const hub = defineHub<Client>()({
       return "done";
     },
     sendTooMuch: (hub) => hub.clients.all.receive("x".repeat(128 * 1024)),
-    sendNoJson: (hub) => hub.clients.all.receive(1n),
+    sendNoJson: (hub) => hub.clients.all.receive(2n ** 64n),
     join: (hub, ...groups: string[]) => Promise.all(groups.map((group) => hub.groups.add(group))),
     barrier: () => undefined,
   },

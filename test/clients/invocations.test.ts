@@ -27,7 +27,7 @@ const chat = defineHub()({
     throwText() {
       throw "text";
     },
-    bigint: () => 1n,
+    bigint: () => 2n ** 64n,
     functional: () => () => undefined,
     bytes: (_hub, count: number) => "x".repeat(count),
     note(_hub, text: string) {
@@ -144,7 +144,7 @@ describe("an invocation that fails", () => {
     ["fail", ["why"], unexpected("fail", "RangeError: why")],
     ["throwText", [], unexpected("throwText", "Error: text")],
     ["tell", ["why"], unexpected("tell", "HubException: why")],
-    ["bigint", [], unexpected("bigint", "TypeError: Do not know how to serialize a BigInt")],
+    ["bigint", [], unexpected("bigint", "TypeError: A bigint of more than 64 bits cannot be serialised.")],
     ["functional", [], unexpected("functional", "TypeError: The result cannot be serialised as JSON.")],
     [
       "bytes",

@@ -47,7 +47,7 @@ function streamingHub() {
       },
       async *unserialisable() {
         yield 1;
-        yield 10n;
+        yield 2n ** 64n;
       },
       async *speaks(hub) {
         await hub.clients.caller.note("hello");

@@ -30,7 +30,7 @@ describe("a message", () => {
   });
 
   it.each([
-    ["a bigint", 1n],
+    ["a bigint of more than 64 bits", 2n ** 64n],
     ["a function", () => 1],
     ["a symbol", Symbol("s")],
     ["a circle", circle()],
@@ -40,10 +40,77 @@ describe("a message", () => {
   });
 
   it.each([
-    ["a bigint", 1n],
+    ["a bigint of more than 64 bits", -(2n ** 63n) - 1n],
     ["a circle", circle()],
   ])("cannot carry %s as an argument", (_title, argument) => {
     expect(() => core.encode({ kind: "invocation", target: "t", args: [argument] })).toThrow(TypeError);
+  });
+
+  it.each([
+    ["bytes", new Uint8Array([1, 2, 255]), '"AQL/"'],
+    ["no bytes", new Uint8Array(), '""'],
+    ["a part of bytes", new Uint8Array([0, 1, 2, 255, 0]).subarray(1, 4), '"AQL/"'],
+    ["a Buffer", Buffer.from("hello"), '"aGVsbG8="'],
+    ["bytes within", { deep: [{ bytes: new Uint8Array([1]) }] }, '{"deep":[{"bytes":"AQ=="}]}'],
+    ["bytes that something says it is", { toJSON: () => Buffer.from("hello") }, '"aGVsbG8="'],
+    ["a small bigint", 1n, "1"],
+    ["the largest bigint", 2n ** 64n - 1n, "18446744073709551615"],
+    ["the smallest bigint", -(2n ** 63n), "-9223372036854775808"],
+    ["a bigint within", { a: [1n], "": "1n" }, '{"a":[1],"":"1n"}'],
+    ["a date beside a bigint", [new Date(0), new Date(Number.NaN), 1n], '["1970-01-01T00:00:00.000Z",null,1]'],
+    [
+      "what JSON has no words for beside a bigint",
+      [1n, undefined, () => 1, { a: undefined, b: Symbol("b") }],
+      "[1,null,null,{}]",
+    ],
+    ["what is no number beside a bigint", [1n, Number.NaN, Number.POSITIVE_INFINITY, -0], "[1,null,null,0]"],
+    ["an object that says it is itself beside a bigint", [1n, sayingSo()], '[1,{"a":1}]'],
+    ["an own __proto__ beside bytes", JSON.parse('{"__proto__":{"a":1},"b":[]}'), '{"__proto__":{"a":1},"b":[]}'],
+  ])("carries %s", (_title, value, json) => {
+    expect(core.encode({ kind: "completion", id: "1", result: value })).toBe(
+      frame(`{"type":3,"invocationId":"1","result":${json}}`),
+    );
+    expect(core.encode({ kind: "streamItem", id: "1", item: [value] })).toBe(
+      frame(`{"type":2,"invocationId":"1","item":[${json}]}`),
+    );
+    expect(core.encode({ kind: "invocation", target: "t", args: [value, Buffer.of(1)] })).toBe(
+      frame(`{"type":1,"target":"t","arguments":[${json},"AQ=="]}`),
+    );
+  });
+
+  it("spells values beside bytes as JSON.stringify does", () => {
+    fc.assert(
+      fc.property(fc.anything({ withDate: true, withMap: true, withSet: true, withSparseArray: true }), (value) => {
+        const json = (...args: readonly unknown[]) => core.encode({ kind: "invocation", target: "t", args });
+        expect(json(value)).toBe(frame(`{"type":1,"target":"t","arguments":${JSON.stringify([value])}}`));
+        expect(json(value, 1n)).toBe(json(value, 1));
+      }),
+    );
+  });
+
+  it("asks bigints how they want to be spelled, where a program has taught them", () => {
+    const taught = Object.assign(BigInt.prototype, { toJSON: () => "big" }) as { toJSON?: unknown };
+    try {
+      expect(core.encode({ kind: "completion", id: "1", result: [1n] })).toContain('"result":["big"]');
+    } finally {
+      delete taught.toJSON;
+    }
+  });
+
+  it.each([
+    [60, 1],
+    [60, new Uint8Array(1)],
+    [500, new Uint8Array(1)],
+    [500, "x"],
+  ])("may carry %i levels", (levels, leaf) => {
+    const spelled = leaf instanceof Uint8Array ? '"AA=="' : JSON.stringify(leaf);
+    const json = "[".repeat(levels) + spelled + "]".repeat(levels);
+    expect(core.encode({ kind: "completion", id: "1", result: nested(levels, leaf) })).toContain(`"result":${json}}`);
+  });
+
+  it("may not carry more than 500 levels", () => {
+    expect(() => core.encode({ kind: "completion", id: "1", result: nested(501, 1) })).toThrow(TypeError);
+    expect(() => core.encode({ kind: "completion", id: "1", result: nested(100_000, 1) })).toThrow(TypeError);
   });
 
   it("holds exactly one record separator, whatever it carries", () => {
@@ -125,8 +192,19 @@ describe("a message", () => {
   });
 });
 
+function sayingSo(): object {
+  const self = { a: 1, toJSON: (): unknown => self };
+  return self;
+}
+
 function circle(): object {
   const self: Record<string, unknown> = {};
   self.self = self;
   return self;
+}
+
+function nested(levels: number, leaf: unknown): unknown {
+  let value = leaf;
+  for (let level = 0; level < levels; level++) value = [value];
+  return value;
 }

@@ -3,11 +3,14 @@
 import fc from "fast-check";
 import { core } from "signalr-lambda/protocol";
 import { describe, expect, it } from "vitest";
+import { latin1, utf8 } from "./binary-strings.ts";
 import { frame } from "./records.ts";
 
-const accepted = { error: undefined, detail: undefined, counts: false, rest: "" };
-const refused = { detail: undefined, counts: false, rest: "" };
+const accepted = { error: undefined, detail: undefined, protocol: "json", counts: false, rest: "" };
+const refused = { detail: undefined, protocol: "json", counts: false, rest: "" };
 const UNEXPECTED = "An unexpected error occurred during connection handshake.";
+const TEXT_ONLY =
+  "Cannot use the 'messagepack' protocol on the current transport. The transport does not support 'Binary' transfer format.";
 
 describe("a handshake", () => {
   it.each([
@@ -36,8 +39,10 @@ describe("a handshake", () => {
   });
 
   it.each([
-    ['{"protocol":"messagepack","version":1}', "The protocol 'messagepack' is not supported."],
-    ['{"protocol":"messagepack","version":2}', "The protocol 'messagepack' is not supported."],
+    ['{"protocol":"messagepack","version":1}', TEXT_ONLY],
+    ['{"protocol":"MessagePack","version":2}', TEXT_ONLY],
+    ['{"protocol":"messagepack","version":3}', "The server does not support version 3 of the 'messagepack' protocol."],
+    ['{"protocol":"constructor","version":1}', "The protocol 'constructor' is not supported."],
     ['{"protocol":"dummy","version":9}', "The protocol 'dummy' is not supported."],
     ['{"protocol":"","version":1}', "The protocol '' is not supported."],
     ['{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol."],
@@ -78,6 +83,60 @@ describe("a handshake", () => {
         expect(core.parseHandshake(frame(record)).error).toBeTypeOf("string");
       }),
     );
+  });
+});
+
+describe("a handshake on a transport that carries bytes", () => {
+  it.each([
+    ['{"protocol":"messagepack","version":1}', { ...accepted, protocol: "messagepack" }],
+    ['{"protocol":"MessagePack","version":2}', { ...accepted, protocol: "messagepack", counts: true }],
+    ['{"protocol":"json","version":1}', accepted],
+    ['{"protocol":"JSON","version":2}', { ...accepted, counts: true }],
+  ])("is accepted: %s", (record, handshake) => {
+    expect(core.parseHandshake(frame(record), "Binary")).toStrictEqual(handshake);
+  });
+
+  it.each([
+    ['{"protocol":"dummy","version":1}', "The protocol 'dummy' is not supported."],
+    ['{"protocol":"messagepack","version":3}', "The server does not support version 3 of the 'messagepack' protocol."],
+    ['{"protocol":"messagepäck ✓","version":1}', "The protocol 'messagepäck ✓' is not supported."],
+  ])("is refused with its reason, read as UTF-8: %s", (record, error) => {
+    expect(core.parseHandshake(utf8(frame(record)), "Binary")).toStrictEqual({ ...refused, error });
+  });
+
+  it("leaves the bytes behind it alone when they are MessagePack's", () => {
+    const rest = "\u0002\u0091\u0006\u001e\u00c3\u00a9\u00ff";
+    const { protocol, ...handshake } = core.parseHandshake(
+      frame('{"protocol":"messagepack","version":1}') + rest,
+      "Binary",
+    );
+    expect(handshake.rest).toBe(rest);
+    expect(protocol).toBe("messagepack");
+  });
+
+  it("gives the text of the bytes behind it when they are JSON's", () => {
+    const rest = frame('{"type":1,"target":"grüße ✓","arguments":[]}');
+    const text = utf8(frame('{"protocol":"json","version":1}') + rest);
+    expect(core.parseHandshake(text, "Binary")).toStrictEqual({ ...accepted, rest });
+  });
+
+  it("of any bytes is accepted or refused, and never throws", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array().map(latin1), fc.json().map(utf8)), (record) => {
+        expect(core.parseHandshake(frame(record), "Binary").error).toBeTypeOf("string");
+      }),
+    );
+  });
+});
+
+describe("the protocol of a name", () => {
+  it.each([undefined, "json", "dummy", "", "constructor", "__proto__"])("is JSON for %s", (name) => {
+    expect(core.protocolOf(name)).toMatchObject({ name: "json", transferFormat: "Text" });
+    expect(core.protocolOf(name).encode({ kind: "ping" })).toBe(core.encode({ kind: "ping" }));
+  });
+
+  it("is MessagePack for its own", () => {
+    expect(core.protocolOf("messagepack")).toMatchObject({ name: "messagepack", transferFormat: "Binary" });
   });
 });
 

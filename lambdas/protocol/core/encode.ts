@@ -2,6 +2,7 @@
 
 import type { ServerMessage } from "../messages.ts";
 import { RECORD_SEPARATOR } from "./framing.ts";
+import { valueToJson } from "./json-value.ts";
 
 export function encode(message: ServerMessage): string {
   return toJson(message) + RECORD_SEPARATOR;
@@ -9,14 +10,16 @@ export function encode(message: ServerMessage): string {
 
 function toJson(message: ServerMessage): string {
   switch (message.kind) {
-    case "invocation":
-      return JSON.stringify({ type: 1, invocationId: message.id, target: message.target, arguments: message.args });
+    case "invocation": {
+      const id = message.id === undefined ? "" : `"invocationId":${JSON.stringify(message.id)},`;
+      return `{"type":1,${id}"target":${JSON.stringify(message.target)},"arguments":${valueToJson(message.args)}}`;
+    }
     case "completion":
       return "error" in message
         ? JSON.stringify({ type: 3, invocationId: message.id, error: message.error })
-        : `{"type":3,"invocationId":${JSON.stringify(message.id)},"result":${valueToJson(message.result)}}`;
+        : `{"type":3,"invocationId":${JSON.stringify(message.id)},"result":${valueToJson(message.result ?? null)}}`;
     case "streamItem":
-      return `{"type":2,"invocationId":${JSON.stringify(message.id)},"item":${valueToJson(message.item)}}`;
+      return `{"type":2,"invocationId":${JSON.stringify(message.id)},"item":${valueToJson(message.item ?? null)}}`;
     case "streamEnd":
       return JSON.stringify({ type: 3, invocationId: message.id });
     case "ping":
@@ -35,11 +38,4 @@ function toJson(message: ServerMessage): string {
         ...(message.allowReconnect && { allowReconnect: true }),
       });
   }
-}
-
-/** JSON.stringify leaves out what is no JSON, a function for one: the caller would take that for a result of nothing. */
-function valueToJson(value: unknown): string {
-  const json: string | undefined = JSON.stringify(value ?? null);
-  if (json === undefined) throw new TypeError("The result cannot be serialised as JSON.");
-  return json;
 }

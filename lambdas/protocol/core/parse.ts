@@ -2,7 +2,7 @@
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/common/Protocols.Json/src/Protocol/JsonHubProtocol.cs
 
 import { type ClientMessage, type ParsedFrame, ProtocolError } from "../messages.ts";
-import { RECORD_SEPARATOR, splitRecords } from "./framing.ts";
+import { cutShort, RECORD_SEPARATOR, splitRecords, tooLarge } from "./framing.ts";
 import { type Fields, findProblem, readObject, tokenOf, wrongType } from "./json.ts";
 
 export function parse(text: string, maximumMessageSize?: number): ParsedFrame {
@@ -16,7 +16,7 @@ export function parse(text: string, maximumMessageSize?: number): ParsedFrame {
     }
     // The reference waits for the rest of a record. A gateway's message is whole, so no rest will come.
     checkSize(tail, maximumMessageSize);
-    if (tail !== "") throw new ProtocolError("Connection terminated while reading a message.");
+    if (tail !== "") throw cutShort();
     return { messages, error: undefined };
   } catch (error) {
     if (error instanceof ProtocolError) return { messages, error };
@@ -28,10 +28,7 @@ const encoder = new TextEncoder();
 
 function checkSize(message: string, maximum = Number.POSITIVE_INFINITY): void {
   // A character has at most three bytes.
-  if (message.length * 3 <= maximum || encoder.encode(message).length <= maximum) return;
-  throw new ProtocolError(
-    `The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.`,
-  );
+  if (message.length * 3 > maximum && encoder.encode(message).length > maximum) throw tooLarge(maximum);
 }
 
 /** Undefined for a message type of the future, which is to be ignored. */
