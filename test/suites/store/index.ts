@@ -14,6 +14,7 @@ import { outboxSuite } from "./outbox.ts";
 import { pagingSuite } from "./paging.ts";
 import { presenceSuite } from "./presence.ts";
 import { questionsSuite } from "./questions.ts";
+import { readingSuite } from "./reading.ts";
 import { reopeningSuite } from "./reopening.ts";
 import { sessionSuite } from "./session.ts";
 import { sweepingSuite } from "./sweeping.ts";
@@ -41,6 +42,7 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     countingSuite(harness);
     trimmingSuite(harness);
     outboxSuite(harness);
+    readingSuite(harness);
     acknowledgingSuite(harness);
     workSuite(harness);
     uploadsSuite(harness);
