@@ -87,11 +87,11 @@ export function outboxRows(table: TableClient): OutboxVerbs {
         { ":number": number, ":transport": transportId, ...(room !== undefined && { ":room": room }) },
       );
     },
-    async startFlush(connectionId, transportId, { flusher, seen, now, handshakes, sent }) {
+    async startFlush(connectionId, transportId, { flusher, seen, now, handshakes }) {
       const same = seen === undefined ? "attribute_not_exists(#flusher)" : "#flusher = :seen";
       const row = await table.update(
         keys.connection(connectionId),
-        `SET #flusher = :flusher, #flushingSince = :now, #handshakes = :handshakes${sent === undefined ? "" : ", #sent = :sent"}`,
+        "SET #flusher = :flusher, #flushingSince = :now, #handshakes = :handshakes",
         `${LIVES} AND #transport = :transport AND (${same} OR #flusher = :flusher)`,
         {
           ":flusher": flusher,
@@ -99,7 +99,6 @@ export function outboxRows(table: TableClient): OutboxVerbs {
           ":transport": transportId,
           ":handshakes": handshakes,
           ...(seen !== undefined && { ":seen": seen }),
-          ...(sent !== undefined && { ":sent": sent }),
         },
       );
       return row === undefined ? undefined : toConnection(connectionId, row);

@@ -143,12 +143,21 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
   await table.put(transport, { ...row, ...turnToRow(from), ...tallyToRow(from.tally) }, NEW);
   const before = itemsOf((await table.get(keys.session(from.transportId))) ?? {});
   await table.put(keys.session(transportId), { ...fromSession(session), ...before });
+  // What was posted to a client that counts counts only when it has said so.
+  const sent = from.stateful ? ", #sent = if_not_exists(#acknowledged, :none)" : "";
   const moved = await table.update(
     keys.connection(connectionId),
-    "SET #transport = :new, #flusher = :new, #flushingSince = :now, #stateful = :stateful, #issuedAt = :issuedAt " +
+    `SET #transport = :new, #flusher = :new, #flushingSince = :now, #stateful = :stateful, #issuedAt = :issuedAt${sent} ` +
       "REMOVE #reader, #greeting, #greeted, #handed, #handedBytes, #closed",
     "attribute_exists(#pk) AND attribute_not_exists(#ended) AND (#transport = :old OR #transport = :new)",
-    { ":new": transportId, ":old": from.transportId, ":now": now, ":stateful": stateful, ":issuedAt": issuedAt },
+    {
+      ":new": transportId,
+      ":old": from.transportId,
+      ":now": now,
+      ":stateful": stateful,
+      ":issuedAt": issuedAt,
+      ...(from.stateful && { ":none": 0 }),
+    },
   );
   if (moved === undefined) {
     if ((await table.delete(transport, "attribute_not_exists(#next)")) === undefined) return false;

@@ -106,12 +106,17 @@ async function accept(
 /** A handshake, or what comes while `onConnected` runs. */
 async function acceptFirst(
   ports: SendPorts,
-  { transportId }: ConnectionState,
+  { connectionId, transportId }: ConnectionState,
   body: string,
   receivedAt: number,
 ): Promise<boolean> {
   const state = await ports.store.transport(transportId);
   if (state === undefined || state.end !== undefined || state.next !== undefined || state.lost) return false;
+  if (state.phase === "open" && !state.resuming) {
+    // The handshake is over since the connection was read.
+    const now = await ports.store.connection(connectionId);
+    return now?.reading.greeted === transportId && accept(ports, now, body, receivedAt);
+  }
   if (state.turn !== undefined && !state.resuming) return wait(ports, state, [toText(body)], receivedAt);
   const text = formatOf(transportId) === "Binary" ? body : toText(body);
   return leave(ports, { kind: "handshake", transportId, text, receivedAt });

@@ -426,7 +426,7 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
   thaw(transportId: string, next: string): Promise<void>;
   /**
    * Writes the new transport with turn and waiting count of the frozen one, and its session; then points the
-   * connection to it, whose outbox waits from then on. False, and nothing is left behind, if it has ended or moved.
+   * connection to it, whose outbox waits from then on: from what a stateful client has acknowledged. False, and nothing is left behind, if it has ended or moved.
    */
   takeOver(takeover: Takeover): Promise<boolean>;
   /**
@@ -476,8 +476,6 @@ export interface Store extends WorkStore, UploadStore, QuestionStore {
       readonly seen: string | undefined;
       readonly now: number;
       readonly handshakes: number;
-      /** What its client has, where that may be less than what was posted. */
-      readonly sent?: number;
     },
   ): Promise<ConnectionState | undefined>;
   /**

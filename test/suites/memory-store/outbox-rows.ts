@@ -90,7 +90,7 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
         },
       );
     },
-    startFlush: (connectionId, transportId, { flusher, seen, now, handshakes, sent }) =>
+    startFlush: (connectionId, transportId, { flusher, seen, now, handshakes }) =>
       updateConnection(
         "startFlush",
         connectionId,
@@ -100,7 +100,7 @@ export function outboxRows(table: MemoryRows): OutboxVerbs {
           (row.outbox.flusher === seen || row.outbox.flusher === flusher),
         (row) => {
           row.handshakes = handshakes;
-          row.outbox = { ...row.outbox, flusher, flushingSince: now, ...(sent !== undefined && { sent }) };
+          row.outbox = { ...row.outbox, flusher, flushingSince: now };
         },
       ),
     async finishFlush(connectionId, flusher, sent, limit) {

@@ -83,7 +83,8 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
           each.transportId = transportId;
           each.stateful = stateful;
           each.issuedAt = issuedAt;
-          each.outbox = { ...each.outbox, flusher: transportId, flushingSince: now };
+          const sent = from.stateful ? each.outbox.acknowledged : each.outbox.sent;
+          each.outbox = { ...each.outbox, sent, flusher: transportId, flushingSince: now };
           each.reading = NOTHING_READ;
         },
       );

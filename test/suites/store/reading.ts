@@ -8,7 +8,7 @@ import { NOTHING_READ, NOW, numberFor } from "./samples.ts";
 const LIMIT = 1_000;
 
 export function readingSuite(harness: Harness): void {
-  const { accept, connect, connectResumable, end, id, numberAndPut, rows, store, takeOver } = harness;
+  const { accept, connect, connectResumable, connectStateful, end, id, numberAndPut, rows, store, takeOver } = harness;
 
   const pollId = (connection: string) => `poll.${connection}.x`;
   const connectPolling = () => connect({ transportId: pollId(id("connection")), connectionId: id("connection") });
@@ -156,13 +156,15 @@ export function readingSuite(harness: Harness): void {
       expect(await rows()).toHaveLength(before.length + 1);
     });
 
-    it("begins with what its client has, when it comes from a socket", async () => {
-      const { connectionId, transportId } = await connectResumable();
-      const change = { flusher: transportId, seen: undefined, now: NOW, handshakes: 2, sent: 7 };
-      expect(await store.startFlush(connectionId, transportId, change)).toMatchObject({
-        handshakes: 2,
-        outbox: { sent: 7, flusher: transportId },
-      });
+    it("begins behind what its client has acknowledged, when that counted before", async () => {
+      const connection = await connectStateful();
+      const { connectionId, transportId } = connection;
+      for (let number = 1; number <= 3; number++) await numberAndPut(connectionId, "sender", 10, LIMIT);
+      await store.finishFlush(connectionId, "sender", 3, undefined);
+      await store.acknowledge(connectionId, transportId, 2, LIMIT);
+      await takeOver(connection, pollId(connectionId), { stateful: false });
+      expect((await connectionOf(connectionId)).outbox).toMatchObject({ last: 3, sent: 2 });
+    });
     });
   });
 }
