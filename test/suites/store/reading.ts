@@ -165,6 +165,5 @@ export function readingSuite(harness: Harness): void {
       await takeOver(connection, pollId(connectionId), { stateful: false });
       expect((await connectionOf(connectionId)).outbox).toMatchObject({ last: 3, sent: 2 });
     });
-    });
   });
 }
