@@ -144,7 +144,8 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
   const before = itemsOf((await table.get(keys.session(from.transportId))) ?? {});
   await table.put(keys.session(transportId), { ...fromSession(session), ...before });
   // What was posted to a client that counts counts only when it has said so.
-  const sent = from.stateful ? ", #sent = if_not_exists(#acknowledged, :none)" : "";
+  const stopsCounting = from.stateful && !stateful;
+  const sent = stopsCounting ? ", #sent = if_not_exists(#acknowledged, :none)" : "";
   const moved = await table.update(
     keys.connection(connectionId),
     `SET #transport = :new, #flusher = :new, #flushingSince = :now, #stateful = :stateful, #issuedAt = :issuedAt${sent} ` +
@@ -156,7 +157,7 @@ async function takeOver(table: TableClient, takeover: Takeover): Promise<boolean
       ":now": now,
       ":stateful": stateful,
       ":issuedAt": issuedAt,
-      ...(from.stateful && { ":none": 0 }),
+      ...(stopsCounting && { ":none": 0 }),
     },
   );
   if (moved === undefined) {

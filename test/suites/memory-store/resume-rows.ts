@@ -83,7 +83,7 @@ export function resumeRows(table: MemoryRows): ResumeVerbs {
           each.transportId = transportId;
           each.stateful = stateful;
           each.issuedAt = issuedAt;
-          const sent = from.stateful ? each.outbox.acknowledged : each.outbox.sent;
+          const sent = from.stateful && !stateful ? each.outbox.acknowledged : each.outbox.sent;
           each.outbox = { ...each.outbox, sent, flusher: transportId, flushingSince: now };
           each.reading = NOTHING_READ;
         },
