@@ -1,4 +1,4 @@
-// The wiring: from a service and the environment to the six functions. Nothing else constructs anything.
+// The wiring: from a service and the environment to the eight functions. Nothing else constructs anything.
 
 import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
@@ -10,7 +10,11 @@ import {
   disconnectHandler,
   messageHandler,
   negotiateHandler,
+  type OriginPorts,
+  pollHandler,
+  streamHandler,
   sweepHandler,
+  type TransportPorts,
   workHandler,
 } from "./handlers.ts";
 import {
@@ -34,10 +38,13 @@ export type { HubContext, HubContextClients, HubContextGroups } from "./hub/inde
 export { createHubContext, type HubContextOptions } from "./hub-context.ts";
 export { ConfigurationError };
 
-/** `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_TOKEN_SECRET`. */
+/**
+ * `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_TOKEN_SECRET`, and `SIGNALR_ORIGIN_SECRET` if it
+ * is there.
+ */
 export function connectFunction(service: Service, environment: Environment) {
   const ports = { ...admissionPorts(service), ...tablePorts(environment), tokens: tokensFrom(environment) };
-  return connectHandler({ ...ports, ...socketPorts(environment, ports.log) });
+  return connectHandler({ ...ports, ...socketPorts(environment, ports.log), ...originPorts(environment) });
 }
 
 /** `$default`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`, and `SIGNALR_METRICS` if it is there. */
@@ -50,13 +57,27 @@ export function disconnectFunction(service: Service, environment: Environment) {
   return disconnectHandler(callerPorts(service, environment));
 }
 
-/** `POST /{hub}/negotiate` and `/{hub}/refresh`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
+/**
+ * `POST /{hub}/negotiate` and `/{hub}/refresh`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`, and
+ * `SIGNALR_ORIGIN_SECRET` if it is there.
+ */
 export function negotiateFunction(service: Service, environment: Environment) {
   return negotiateHandler({
     ...admissionPorts(service),
     ...tablePorts(environment),
     tokens: tokensFrom(environment),
+    ...originPorts(environment),
   });
+}
+
+/** Long polling and sending. Reads what `$connect` and `$default` read. */
+export function pollFunction(service: Service, environment: Environment) {
+  return pollHandler(transportPorts(service, environment));
+}
+
+/** Server-sent events. Reads what `$connect` and `$default` read. */
+export function streamFunction(service: Service, environment: Environment) {
+  return streamHandler(transportPorts(service, environment));
 }
 
 /** Streams and long invocations, invoked asynchronously. Reads what `$disconnect` reads. */
@@ -102,6 +123,16 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
   return { ...callerPorts(given, environment), workers: workersFrom(environment) };
 }
 
+function transportPorts(given: Service, environment: Environment): TransportPorts {
+  const ports = serverPorts(given, environment);
+  return {
+    ...ports,
+    ...originPorts(environment),
+    authenticate: authenticatorOf(ports.service, ports.clock, ports.log),
+    tokens: tokensFrom(environment),
+  };
+}
+
 /** The client is made with the first stream: most functions never see one. */
 function workersFrom(environment: Environment): Workers {
   const functionName = required(environment, "SIGNALR_WORKER");
@@ -143,6 +174,11 @@ function tablePorts(environment: Environment) {
 function socketPorts(environment: Environment, log: Log) {
   const client = managementClient(required(environment, "SIGNALR_CALLBACK_URL"));
   return { dialect: core, transports: apiGatewayTransports({ client, clock: systemClock, log }) };
+}
+
+/** Without a distribution there is no secret, and everybody may come. */
+function originPorts({ SIGNALR_ORIGIN_SECRET: secret }: Environment): OriginPorts {
+  return secret === undefined || secret === "" ? {} : { originSecret: secret };
 }
 
 function tokensFrom(environment: Environment) {

@@ -1,19 +1,30 @@
-// From a gateway's event to a verb of the hub and back: what the six functions do, wherever they run.
+// From a gateway's event to a verb of the hub and back: what the eight functions do, wherever they run.
 
 import type {
   ConnectEvent,
   DisconnectEvent,
+  FunctionContext,
   HttpEvent,
   HttpResult,
   MessageEvent,
   SocketResult,
+  StreamedResponse,
 } from "./apigateway/index.ts";
-import { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest, toRefreshRequest } from "./aws/index.ts";
+import {
+  connectFromClient,
+  httpFromClient,
+  toConnectRequest,
+  toDisconnect,
+  toFrame,
+  toNegotiateRequest,
+  toRefreshRequest,
+} from "./aws/index.ts";
 import {
   type ConnectPorts,
   closeBroken,
   connect,
   disconnect,
+  type Log,
   type NegotiatePorts,
   negotiate,
   type RefreshPorts,
@@ -25,8 +36,16 @@ import {
   work,
 } from "./hub/index.ts";
 
-export function connectHandler(ports: ConnectPorts) {
-  return async (event: ConnectEvent): Promise<SocketResult> => {
+/** What clients reach directly: it serves none that came around the distribution, if there is one. */
+export interface OriginPorts {
+  /** What the distribution proves itself with. @default nobody is asked for it */
+  readonly originSecret?: string | undefined;
+}
+
+export function connectHandler(ports: ConnectPorts & OriginPorts) {
+  return async (given: ConnectEvent): Promise<SocketResult> => {
+    const event = connectFromClient(given, ports.originSecret);
+    if (event === undefined) return { statusCode: refuseOrigin(ports.log, "connect") };
     const request = toConnectRequest(event);
     const refusal = await connect(ports, request);
     if (refusal === undefined) return { statusCode: 200 };
@@ -66,8 +85,10 @@ export function disconnectHandler(ports: Omit<ServerPorts, "workers">) {
 }
 
 /** What is asked of a hub over HTTP: to negotiate, and to refresh an access token. */
-export function negotiateHandler(ports: NegotiatePorts & RefreshPorts) {
-  return async (event: HttpEvent): Promise<HttpResult> => {
+export function negotiateHandler(ports: NegotiatePorts & RefreshPorts & OriginPorts) {
+  return async (given: HttpEvent): Promise<HttpResult> => {
+    const event = httpFromClient(given, ports.originSecret);
+    if (event === undefined) return text(refuseOrigin(ports.log, "negotiate"), "Forbidden");
     const refreshing = toRefreshRequest(event);
     if (refreshing !== undefined) {
       const { status, headers, body } = await refresh(ports, refreshing);
@@ -75,10 +96,39 @@ export function negotiateHandler(ports: NegotiatePorts & RefreshPorts) {
       return { statusCode: status, headers, body };
     }
     const request = toNegotiateRequest(event);
-    if (request === undefined) return { statusCode: 404, headers: { "content-type": "text/plain" }, body: "Not found" };
+    if (request === undefined) return text(404, "Not found");
     const { status, headers, body } = await negotiate(ports, request);
     if (status >= 400) ports.log.info("Refused to negotiate.", { status, reason: body, hub: request.hubPath });
     return { statusCode: status, headers, body };
+  };
+}
+
+/** What a hub's own path does over HTTP: long polling, and sending. */
+export type TransportPorts = ServerPorts & ConnectPorts & OriginPorts;
+
+/** A hub's own path, without sockets and event streams: GET polls, POST sends, DELETE ends. */
+export function pollHandler(ports: TransportPorts) {
+  return async (given: HttpEvent, _context: FunctionContext): Promise<HttpResult> => {
+    const event = httpFromClient(given, ports.originSecret);
+    if (event === undefined) return text(refuseOrigin(ports.log, "poll"), "Forbidden");
+    if (!POLL_METHODS.includes(event.requestContext.http.method)) {
+      return text(405, "Method not allowed", { allow: POLL_METHODS.join(", ") });
+    }
+    return text(404, "No Connection with that ID");
+  };
+}
+
+const POLL_METHODS = ["GET", "POST", "DELETE", "OPTIONS"];
+
+/** An event stream: GET only. */
+export function streamHandler(ports: TransportPorts) {
+  return async (given: HttpEvent, _context: FunctionContext, response: StreamedResponse): Promise<void> => {
+    const event = httpFromClient(given, ports.originSecret);
+    const [status, body] =
+      event === undefined ? [refuseOrigin(ports.log, "stream"), "Forbidden"] : [404, "No Connection with that ID"];
+    response.begin(status, TEXT);
+    await response.write(body);
+    response.end();
   };
 }
 
@@ -89,4 +139,16 @@ export function workHandler(ports: Omit<ServerPorts, "workers">) {
 
 export function sweepHandler(ports: ServerPorts) {
   return (): Promise<void> => sweep(ports);
+}
+
+const TEXT = { "content-type": "text/plain" };
+
+function text(statusCode: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpResult {
+  return { statusCode, headers: { ...TEXT, ...headers }, body };
+}
+
+/** Who asks an origin directly is told nothing, and counts as nobody. */
+function refuseOrigin(log: Log, name: string): 403 {
+  log.warn("Refused a request that did not come through the distribution.", { function: name });
+  return 403;
 }

@@ -19,6 +19,7 @@ export interface IsolatedFunctionData {
   /** Whether DynamoDB is the one of the gateway's thread, and not another engine or the cloud. */
   readonly isEmbedded: boolean;
   readonly tokenSecret: string;
+  readonly originSecret: string;
 }
 
 const { name, data } = workerData as { readonly name: FunctionName; readonly data: IsolatedFunctionData };
@@ -39,8 +40,9 @@ const means = {
   connections: thread.requestHandler("connections"),
   lambda: thread.requestHandler("lambda"),
   tokenSecret: data.tokenSecret,
+  originSecret: data.originSecret,
   clock,
   log,
 };
 const handlers = handlersOf(await loadService(data.bundle), means, dynamoDBStore(database, data.tableName));
-thread.handle((event) => handlers[name](event));
+thread.handle((event, context, response) => handlers[name](event, context, response));

@@ -1,4 +1,4 @@
-// The six functions of a local server, with a service that can be swapped: in this process, or each in threads of its
+// The eight functions of a local server, with a service that can be swapped: in this process, or each in threads of its
 // own.
 
 import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
@@ -12,6 +12,8 @@ import {
   disconnectHandler,
   messageHandler,
   negotiateHandler,
+  pollHandler,
+  streamHandler,
   sweepHandler,
   workHandler,
 } from "./handlers.ts";
@@ -38,6 +40,8 @@ export interface LocalMeans {
   /** Of clients of Lambda. */
   readonly lambda: SdkRequestHandler;
   readonly tokenSecret: string;
+  /** What the local CloudFront proves itself with. */
+  readonly originSecret: string;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -54,21 +58,22 @@ export interface LocalFunctions {
   readonly functions: Functions;
   /** @throws ConfigurationError for anything that `defineService` did not return. */
   replace(source: ServiceSource): void;
-  /** Resolves when every sweep has come to its end: a gateway waits for all but those. */
-  swept(): Promise<void>;
+  /** Resolves when sweeps, polls and streams have come to their end: a gateway waits for none of those. */
+  settled(): Promise<void>;
   /** Ends what runs still. */
   end(): Promise<void>;
 }
 
 /** The handlers of a service. */
 export function handlersOf(service: Service, means: Omit<LocalMeans, "database">, store: Store) {
-  const { clock, log, tokenSecret } = means;
+  const { clock, log, tokenSecret, originSecret } = means;
   const all = {
     service: asLocal(service),
     authenticate: authenticatorOf(service, clock, log),
     store,
     transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),
     tokens: connectionTokens(tokenSecret),
+    originSecret,
     dialect: core,
     workers: lambdaWorkers(WORKER, new LambdaClient({ ...UNUSED, requestHandler: means.lambda })),
     random: systemRandom,
@@ -80,6 +85,8 @@ export function handlersOf(service: Service, means: Omit<LocalMeans, "database">
     message: messageHandler(all),
     disconnect: disconnectHandler(all),
     negotiate: negotiateHandler(all),
+    poll: pollHandler(all),
+    stream: streamHandler(all),
     work: workHandler(all),
     sweep: sweepHandler(all),
   };
@@ -100,43 +107,46 @@ export function sharedFunctions(
     handlersOf(service, means, dynamoDBStore(means.database.client, means.database.tableName)),
 ): FunctionRoom {
   return ({ service }, means) => {
-    const sweeps = new Sweeps(means.log);
-    const functionsOf = (next: Service): Functions => sweeps.trackedBy(build(checkService(next), means));
+    const waiting = new WaitingFunctions(means.log);
+    const functionsOf = (next: Service): Functions => waiting.trackedBy(build(checkService(next), means));
     const functions = functionsOf(service);
     return {
       functions,
       replace(next) {
         Object.assign(functions, functionsOf(next.service));
-        sweeps.start(functions);
+        waiting.startSweep(functions);
       },
-      swept: () => sweeps.settled(),
+      settled: () => waiting.settled(),
       end: async () => undefined,
     };
   };
 }
 
 /** Functions that share nothing: each event has a thread for itself, as on Lambda. */
-export const threadedFunctions: FunctionRoom = (source, { database, connections, lambda, tokenSecret, log }) => {
+export const threadedFunctions: FunctionRoom = (
+  source,
+  { database, connections, lambda, tokenSecret, originSecret, log },
+) => {
   const dataOf = ({ bundle }: ServiceSource): IsolatedFunctionData => {
     if (bundle === undefined) throw new TypeError("Threads load a service from its file, and there is none.");
     const isEmbedded = database.requestHandler !== undefined;
-    return { bundle, tableName: database.tableName, isEmbedded, tokenSecret };
+    return { bundle, tableName: database.tableName, isEmbedded, tokenSecret, originSecret };
   };
   // Beside this file, and called as it is: built or not.
   const entry = new URL(import.meta.url.replace(/local-functions(\.[jt]s)$/, "isolated-function$1"));
   const services = { dynamodb: database.requestHandler ?? ELSEWHERE, connections, lambda };
   const isolated = isolatedFunctions({ entry, data: dataOf(source), services, log });
-  const sweeps = new Sweeps(log);
-  const functions = sweeps.trackedBy(isolated.functions);
+  const waiting = new WaitingFunctions(log);
+  const functions = waiting.trackedBy(isolated.functions);
   return {
     functions,
     replace(next) {
       isolated.replace(dataOf(next));
-      sweeps.start(functions);
+      waiting.startSweep(functions);
     },
-    swept() {
+    settled() {
       isolated.stop();
-      return sweeps.settled();
+      return waiting.settled();
     },
     end: () => isolated.end(),
   };
@@ -148,9 +158,9 @@ const ELSEWHERE = { handle: () => Promise.reject(new Error("There is no database
 /** Milliseconds, as on Lambda. */
 const SWEEP_LIMIT = 180_000;
 
-/** The sweeps that run. */
-class Sweeps {
-  readonly #running = new Set<Promise<void>>();
+/** The functions that run and mostly wait. */
+class WaitingFunctions {
+  readonly #running = new Set<Promise<unknown>>();
   readonly #log: Log;
 
   constructor(log: Log) {
@@ -160,16 +170,20 @@ class Sweeps {
   trackedBy(functions: Functions): Functions {
     return {
       ...functions,
-      sweep: (event, context) => {
-        const run = functions.sweep(event, context).finally(() => this.#running.delete(run));
-        this.#running.add(run);
-        return run;
-      },
+      sweep: (event, context) => this.#track(functions.sweep(event, context)),
+      poll: (event, context) => this.#track(functions.poll(event, context)),
+      stream: (event, context, response) => this.#track(functions.stream(event, context, response)),
     };
   }
 
+  #track<Result>(running: Promise<Result>): Promise<Result> {
+    const run = running.finally(() => this.#running.delete(run));
+    this.#running.add(run);
+    return run;
+  }
+
   /** After a deploy: the sweeper that runs knows the old service only, and goes home when a new one has begun. */
-  start(functions: Functions): void {
+  startSweep(functions: Functions): void {
     const endsAt = performance.now() + SWEEP_LIMIT;
     const context: FunctionContext = {
       awsRequestId: "deploy",

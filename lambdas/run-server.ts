@@ -82,12 +82,22 @@ async function serve(
     httpHandlerConfigs: () => ({}),
   });
   const [connections, lambda] = [later("requestHandler"), later("lambda")];
-  const functionRoom = room(source, { database, connections, lambda, tokenSecret: secret, clock: serverClock, log });
+  // Clients reach hubs through the local CloudFront only, as they do through the deployed one.
+  const originSecret = randomBytes(32).toString("base64url");
+  const functionRoom = room(source, {
+    database,
+    connections,
+    lambda,
+    tokenSecret: secret,
+    originSecret,
+    clock: serverClock,
+    log,
+  });
   let current = source.service;
   const { functions } = functionRoom;
   const hubPaths = () => [...current.hubs.keys()];
   const table = tableApi && database.requestHandler !== undefined ? { table: database.requestHandler } : {};
-  const gateway = await startGateway({ ...gatewayOptions, ...table, functions, hubPaths, clock, log });
+  const gateway = await startGateway({ ...gatewayOptions, ...table, functions, hubPaths, originSecret, clock, log });
   start(gateway);
 
   const collectGarbage = (): Promise<number> =>
@@ -115,7 +125,7 @@ async function serve(
     // A sweeper goes home when a newer one has begun. This one never ticks.
     await store.beginSweep();
     serverClock.stop();
-    await Promise.all([functionRoom.swept(), collecting]);
+    await Promise.all([functionRoom.settled(), collecting]);
     await functionRoom.end();
     await database.close();
   }

@@ -43,6 +43,13 @@ describe("the floors", () => {
     ["lambdas/protocol/core/x.ts", "../../hub/index.ts"],
     ["lambdas/apigateway/x.ts", "../hub/index.ts"],
     ["lambdas/apigateway/x.ts", "@msgpack/msgpack"],
+    ["lambdas/edge/x.ts", "../apigateway/index.ts"],
+    ["lambdas/edge/x.ts", "node:path"],
+    ["lambdas/edge/x.js", "node:fs/promises"],
+    ["lambdas/hub/x.ts", "../edge/index.ts"],
+    ["lambdas/aws/x.ts", "../edge/index.ts"],
+    ["lambdas/local/x.ts", "../edge/viewer-request.js"],
+    ["infra/x.ts", "../lambdas/edge/viewer-request.js"],
     ["lambdas/client/x.ts", "@microsoft/signalr"],
     ["lambdas/client/x.ts", "node:timers"],
     ["lambdas/client/x.ts", "../protocol/index.ts"],
@@ -71,7 +78,11 @@ describe("the floors", () => {
     ["lambdas/hub/x.ts", "./store.ts"],
     ["lambdas/aws/x.ts", "../hub/index.ts"],
     ["lambdas/local/x.ts", "../apigateway/index.ts"],
+    ["lambdas/local/x.ts", "../edge/index.ts"],
+    ["lambdas/edge/x.ts", "node:fs"],
+    ["lambdas/edge/x.js", "cloudfront"],
     ["infra/x.ts", "../lambdas/apigateway/index.ts"],
+    ["infra/x.ts", "../lambdas/edge/index.ts"],
   ])("let %s import %s", async (file, specifier) => {
     expect(await broken(file, imports(specifier))).not.toContain(RESTRICTED);
   });

@@ -5,6 +5,8 @@ import {
   disconnectFunction,
   messageFunction,
   negotiateFunction,
+  pollFunction,
+  streamFunction,
   sweepFunction,
   workFunction,
 } from "../lambdas/functions.ts";
@@ -22,6 +24,8 @@ const functions = [
   ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["disconnect", disconnectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
   ["negotiate", negotiateFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
+  ["poll", pollFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_WORKER"]],
+  ["stream", streamFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_WORKER"]],
   ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["work", workFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
 ] as const;
@@ -38,6 +42,8 @@ it.each([
   ["disconnect", disconnectFunction],
   ["sweep", sweepFunction],
   ["work", workFunction],
+  ["poll", pollFunction],
+  ["stream", streamFunction],
 ])("the %s function takes unhandled rejections from the runtime, which would end the process", (_name, create) => {
   const runtime = () => undefined;
   process.on("unhandledRejection", runtime);
@@ -85,4 +91,16 @@ describe.each(functions)("the %s function", (_name, create, names) => {
       );
     },
   );
+});
+
+it.each([
+  ["connect", connectFunction],
+  ["negotiate", negotiateFunction],
+  ["poll", pollFunction],
+])("the %s function serves nobody who comes around the distribution, if it is told of one", async (_name, create) => {
+  const write = vi.spyOn(console, "log").mockReturnValue();
+  onTestFinished(() => write.mockRestore());
+  const handler = create(service, { ...environment, SIGNALR_ORIGIN_SECRET: "secret" });
+  const answer = await handler({ headers: { "x-origin-verify": "guess" } } as never, {} as never);
+  expect(answer.statusCode).toBe(403);
 });

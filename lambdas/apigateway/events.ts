@@ -61,7 +61,7 @@ export interface SocketResult {
   readonly statusCode: number;
 }
 
-/** HTTP API, payload format 2.0. Header names are lower case; duplicates are joined by commas. */
+/** HTTP API and function URL, payload format 2.0. Header names are lower case; duplicates are joined by commas. */
 export interface HttpEvent {
   readonly version: "2.0";
   readonly routeKey: string;
@@ -96,8 +96,17 @@ export interface HttpResult {
   readonly statusCode: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** @default false: the body is text */
+  /** Whether `body` is base64 of what the client is to get. @default false */
   readonly isBase64Encoded?: boolean;
+}
+
+/** A response that is written piece by piece. A client that goes away is not told of: what is written then vanishes. */
+export interface StreamedResponse {
+  /** Status and headers; once, before anything is written. */
+  begin(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Resolves when the piece was taken: a slow reader holds it back. */
+  write(text: string): Promise<void>;
+  end(): void;
 }
 
 /** EventBridge Scheduler. */

@@ -1,3 +1,4 @@
+export { EDGE_HEADERS } from "./edge-headers.ts";
 export type {
   ConnectEvent,
   DisconnectEvent,
@@ -8,5 +9,6 @@ export type {
   ScheduledEvent,
   SocketRequestContext,
   SocketResult,
+  StreamedResponse,
 } from "./events.ts";
 export { API_GATEWAY, HUB_PARAMETER, LAMBDA } from "./limits.ts";

@@ -1,4 +1,5 @@
 export { apiGatewayTransports } from "./api-gateway-transports.ts";
+export { connectFromClient, httpFromClient } from "./distribution.ts";
 export { dynamoDBStore } from "./dynamodb-store.ts";
 export { toConnectRequest, toDisconnect, toFrame, toNegotiateRequest, toRefreshRequest } from "./requests.ts";
 export { TIME_TO_LIVE, tableDefinition } from "./table.ts";

@@ -17,8 +17,8 @@ interface FaultApiOptions {
 }
 
 /**
- * POST takes `{ "fault": "cut", "client": "a1" }`, the faults being those of {@link Faults}; `refuseConnects` and `age`
- * take `milliseconds` too. GET is a stream of events, the first of which says what time it is here.
+ * POST takes `{ "fault": "cut", "client": "a1" }`, the faults being those of {@link Faults}; `refuseConnects`,
+ * `blockSockets` and `age` take `milliseconds` too. GET is a stream of events, the first of which says what time it is here.
  */
 export type FaultApi = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -64,13 +64,13 @@ export function faultApi({ faults, events, clock, stopped }: FaultApiOptions): F
     const asked = parse(body.toString());
     if ("error" in asked) return asked;
     const { fault, client, milliseconds } = asked;
-    if (fault === "refuseConnects") {
-      faults.refuseConnects(milliseconds, queryOfClient(client));
+    if (fault === "refuseConnects" || fault === "blockSockets") {
+      faults[fault](milliseconds, queryOfClient(client));
       return undefined;
     }
     const act = onTransports.get(fault);
     if (act === undefined) {
-      const known = [...onTransports.keys(), "refuseConnects"].join(", ");
+      const known = [...onTransports.keys(), "refuseConnects", "blockSockets"].join(", ");
       return { status: 400, error: `There is no such fault. There are ${known}.` };
     }
     const open = faults.transportsOf(client, fault === "release");

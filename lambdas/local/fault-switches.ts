@@ -25,6 +25,23 @@ class Strikes<Value> {
   }
 }
 
+/** A fault that strikes requests with certain queries for a while. */
+class Refusals {
+  #all: { readonly until: number; readonly query: readonly (readonly [string, string])[] }[] = [];
+
+  add(now: number, milliseconds: number, query: Readonly<Record<string, string>>): void {
+    this.#all = this.#all.filter(({ until }) => until > now);
+    this.#all.push({ until: now + milliseconds, query: Object.entries(query) });
+  }
+
+  meet(now: number, query: string): boolean {
+    const given = new URLSearchParams(query);
+    return this.#all.some(
+      (refusal) => refusal.until > now && refusal.query.every(([name, value]) => given.get(name) === value),
+    );
+  }
+}
+
 /** The switches as the gateway sees them: it asks at each point where AWS may fail. */
 export class FaultSwitches implements Faults {
   readonly #transports: ReadonlyMap<string, Transport>;
@@ -34,7 +51,8 @@ export class FaultSwitches implements Faults {
   #dropped = new Strikes<true>();
   /** Transports whose `$disconnect` gets lost. A transport ends once, so there is nothing to count. */
   readonly #droppedOf = new Set<string>();
-  #refusals: { readonly until: number; readonly query: readonly (readonly [string, string])[] }[] = [];
+  #refusals = new Refusals();
+  #blocks = new Refusals();
   #duplicated = new Strikes<true>();
   #disconnectDelay = new Strikes<number>();
   #messageDelay = new Strikes<number>();
@@ -82,9 +100,11 @@ export class FaultSwitches implements Faults {
   }
 
   refuseConnects(milliseconds: number, query: Readonly<Record<string, string>> = {}): void {
-    const now = this.#clock.now();
-    this.#refusals = this.#refusals.filter(({ until }) => until > now);
-    this.#refusals.push({ until: now + milliseconds, query: Object.entries(query) });
+    this.#refusals.add(this.#clock.now(), milliseconds, query);
+  }
+
+  blockSockets(milliseconds: number, query: Readonly<Record<string, string>> = {}): void {
+    this.#blocks.add(this.#clock.now(), milliseconds, query);
   }
 
   age(transportId: string, milliseconds: number): void {
@@ -110,7 +130,8 @@ export class FaultSwitches implements Faults {
   reset(): void {
     this.#dropped = new Strikes();
     this.#droppedOf.clear();
-    this.#refusals = [];
+    this.#refusals = new Refusals();
+    this.#blocks = new Refusals();
     this.#duplicated = new Strikes();
     this.#disconnectDelay = new Strikes();
     this.#messageDelay = new Strikes();
@@ -126,13 +147,14 @@ export class FaultSwitches implements Faults {
     return { copies: this.#duplicated.take() ? 2 : 1, delay: this.#disconnectDelay.take() ?? 0 };
   }
 
-  /** Whether a negotiation or a socket with this query is refused. */
+  /** Whether a socket, or a request over HTTP, with this query is refused. */
   refusesConnect(query: string): boolean {
-    const now = this.#clock.now();
-    const given = new URLSearchParams(query);
-    return this.#refusals.some(
-      (refusal) => refusal.until > now && refusal.query.every(([name, value]) => given.get(name) === value),
-    );
+    return this.#refusals.meet(this.#clock.now(), query);
+  }
+
+  /** Whether an upgrade with this query does not get as far as the gateway. */
+  blocksSocket(query: string): boolean {
+    return this.#blocks.meet(this.#clock.now(), query);
   }
 
   /** The transports of a client that has named itself: those that are open, or those that are half-open. */

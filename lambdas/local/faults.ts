@@ -37,10 +37,15 @@ export interface Faults {
   /** The TCP connection breaks: both sides see 1006. */
   cut(transportId: string): void;
   /**
-   * For this many milliseconds negotiations and sockets are refused with 503, as if the gateway were away; only those
+   * For this many milliseconds sockets and all that goes over HTTP are refused with 503, as if the gateway were away; only those
    * whose query has these values, if any are given.
    */
   refuseConnects(milliseconds: number, query?: Readonly<Record<string, string>>): void;
+  /**
+   * For this many milliseconds upgrades are answered with 400, as by a proxy on the way that knows no sockets; only those
+   * whose query has these values, if any are given. HTTP passes, and so do sockets that are open.
+   */
+  blockSockets(milliseconds: number, query?: Readonly<Record<string, string>>): void;
   /** The socket is older by this many milliseconds, to its `$disconnect` event too. At 2 hours it is cut (1001). */
   age(transportId: string, milliseconds: number): void;
   /** Posts to `@connections` fail with a status. */

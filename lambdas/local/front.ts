@@ -1,8 +1,11 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { API_GATEWAY } from "../apigateway/index.ts";
+import type { CloudFront } from "./cloudfront.ts";
 import type { ConnectionsApi } from "./connections-api.ts";
 import type { FaultApi } from "./fault-api.ts";
-import type { HttpApi } from "./http-api.ts";
+import type { FunctionUrl } from "./function-url.ts";
+import { answerMessage, type HttpApi } from "./http-api.ts";
+import { directRequest } from "./origin-request.ts";
 import type { Pages } from "./pages.ts";
 import { readBody } from "./requests.ts";
 import { type IsHub, routeRequest } from "./routes.ts";
@@ -11,14 +14,17 @@ import type { TableApi } from "./table-api.ts";
 interface Services {
   readonly isHub: IsHub;
   readonly connections: ConnectionsApi;
+  readonly cloudFront: CloudFront;
   readonly http: HttpApi;
+  readonly stream: FunctionUrl;
   readonly pages: Pages | undefined;
   readonly faultApi: FaultApi | undefined;
   readonly tableApi: TableApi | undefined;
 }
 
 /** Answers what is not an upgrade: hands each request to the service its route names. */
-export function serveRequests({ isHub, connections, http, pages, faultApi, tableApi }: Services) {
+export function serveRequests(services: Services) {
+  const { isHub, connections, pages, faultApi, tableApi } = services;
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { method = "GET", url = "/", headers } = request;
     const route = routeRequest(method, url, isHub);
@@ -38,8 +44,8 @@ export function serveRequests({ isHub, connections, http, pages, faultApi, table
         if (tableApi === undefined) answerText(response, 404);
         else await tableApi(request, response);
         break;
-      case "negotiate":
-        await http(request, response);
+      case "hub":
+        await serveHub(services, request, response);
         break;
       case "page": {
         const page = await pages?.(route.path);
@@ -51,6 +57,26 @@ export function serveRequests({ isHub, connections, http, pages, faultApi, table
         answerText(response, route.status);
     }
   };
+}
+
+/** Through the edge function, to the origin that it chooses. */
+async function serveHub(
+  { cloudFront, http, stream }: Services,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const passage = cloudFront(directRequest(incoming));
+  switch (passage.origin) {
+    case "http":
+      return http(passage.request, incoming, response);
+    case "stream":
+      return stream(passage.request, response);
+    case "socket":
+      // What a WebSocket API answers to a request that is no upgrade is not documented: 426 would tell more.
+      return answerMessage(response, 403, "Forbidden");
+    default:
+      return answerText(response, passage.status);
+  }
 }
 
 export function answerText(response: ServerResponse, status: number, text = STATUS_CODES[status]): void {

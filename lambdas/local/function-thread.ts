@@ -1,6 +1,7 @@
 // The thread of one instance, seen from inside: what the Lambda runtime and the network are to a function.
 
 import { type MessagePort, parentPort } from "node:worker_threads";
+import type { FunctionContext, StreamedResponse } from "../apigateway/index.ts";
 import type { SdkRequest, SdkRequestHandler, SdkResponse } from "./in-process-handler.ts";
 import { type FromFunction, fromThrown, type ServiceName, type ToFunction, toThrown } from "./thread-messages.ts";
 
@@ -12,22 +13,42 @@ export interface FunctionThread {
   /** The gateway closes: nothing should wait for time to pass any more. */
   onStop(stop: () => void): void;
   /** From now on handles events, also those that came before. */
-  handle(handler: (event: never) => Promise<unknown>): void;
+  handle(handler: Handler): void;
 }
+
+/** Of any of the functions; one that streams its response is the one that uses it. */
+type Handler = (event: never, context: FunctionContext, response: StreamedResponse) => Promise<unknown>;
+
+type EventMessage = Extract<ToFunction, { readonly kind: "event" }>;
 
 /** @throws TypeError outside of a worker thread. */
 export function functionThread(port: MessagePort | null = parentPort): FunctionThread {
   if (port === null) throw new TypeError("A function's thread is started by the local gateway.");
   const waiting = new Map<number, { resolve(response: SdkResponse): void; reject(error: Error): void }>();
   let requests = 0;
-  let handler: ((event: never) => Promise<unknown>) | undefined;
+  let handler: Handler | undefined;
   let stop = (): void => undefined;
-  const events: unknown[] = [];
+  const events: EventMessage[] = [];
+  const pieces: (() => void)[] = [];
   const send = (message: FromFunction): void => port.postMessage(message);
+  const response: StreamedResponse = {
+    begin: (status, headers) => send({ kind: "begin", status, headers: { ...headers } }),
+    write: (text) =>
+      new Promise((taken) => {
+        pieces.push(taken);
+        send({ kind: "piece", text });
+      }),
+    end: () => send({ kind: "end" }),
+  };
 
-  async function run(event: unknown): Promise<void> {
+  async function run({ event, requestId, time }: EventMessage): Promise<void> {
+    const endsAt = performance.now() + time;
+    const context: FunctionContext = {
+      awsRequestId: requestId,
+      getRemainingTimeInMillis: () => Math.max(0, endsAt - performance.now()),
+    };
     try {
-      send({ kind: "returned", result: await handler?.(event as never) });
+      send({ kind: "returned", result: await handler?.(event as never, context, response) });
     } catch (error) {
       send({ kind: "threw", error: toThrown(error) });
     }
@@ -43,8 +64,11 @@ export function functionThread(port: MessagePort | null = parentPort): FunctionT
   port.on("message", (message: ToFunction) => {
     switch (message.kind) {
       case "event":
-        if (handler === undefined) events.push(message.event);
-        else void run(message.event);
+        if (handler === undefined) events.push(message);
+        else void run(message);
+        break;
+      case "taken":
+        pieces.shift()?.();
         break;
       case "response":
         settle(message.id, { response: message.response });

@@ -7,6 +7,7 @@ import type {
   MessageEvent,
   ScheduledEvent,
   SocketResult,
+  StreamedResponse,
 } from "../apigateway/index.ts";
 
 import type { Work } from "../hub/index.ts";
@@ -17,6 +18,8 @@ export interface Functions {
   message(event: MessageEvent, context: FunctionContext): Promise<SocketResult>;
   disconnect(event: DisconnectEvent, context: FunctionContext): Promise<SocketResult>;
   negotiate(event: HttpEvent, context: FunctionContext): Promise<HttpResult>;
+  poll(event: HttpEvent, context: FunctionContext): Promise<HttpResult>;
+  stream(event: HttpEvent, context: FunctionContext, response: StreamedResponse): Promise<void>;
   work(event: Work, context: FunctionContext): Promise<void>;
   sweep(event: ScheduledEvent, context: FunctionContext): Promise<void>;
 }

@@ -4,11 +4,13 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock, Log } from "../hub/index.ts";
+import { cloudFront } from "./cloudfront.ts";
 import { connectionsApi } from "./connections-api.ts";
 import { faultApi } from "./fault-api.ts";
 import { FaultSwitches } from "./fault-switches.ts";
 import type { Faults } from "./faults.ts";
 import { answerText, serveRequests } from "./front.ts";
+import { functionUrl } from "./function-url.ts";
 import type { Functions } from "./functions.ts";
 import { GatewayEvents } from "./gateway-events.ts";
 import { httpApi } from "./http-api.ts";
@@ -17,8 +19,9 @@ import { inProcessHandler, type SdkRequestHandler } from "./in-process-handler.t
 import { Invocations } from "./invocations.ts";
 import { lambdaApi } from "./lambda-api.ts";
 import { FOREIGN_HOST, hostCheck, isLocalName } from "./local-names.ts";
+import { directRequest, type OriginRequest } from "./origin-request.ts";
 import type { Pages } from "./pages.ts";
-import { type IsHub, routeUpgrade, STAGE_PATH, TABLE_PATH } from "./routes.ts";
+import { type IsHub, isWithinLength, routeUpgrade, STAGE_PATH, TABLE_PATH } from "./routes.ts";
 import { SocketApi } from "./socket-api.ts";
 import { tableApi } from "./table-api.ts";
 import { GOING_AWAY, type Transport } from "./transport.ts";
@@ -33,8 +36,10 @@ export interface GatewayOptions {
   readonly log: Log;
   /** The paths that are hubs, in any case, without the slash in front. Asked on every request. @default every path is one */
   readonly hubPaths?: () => readonly string[];
-  /** Answers GET requests that are not sockets. */
+  /** Answers GET requests of paths that are no hub's. */
   readonly pages?: Pages;
+  /** What the distribution proves itself with to its origins. @default it does not */
+  readonly originSecret?: string;
   /**
    * Lets pages of this server switch faults and watch the gateway. On a loopback address only: on others it stays off.
    * @default false
@@ -70,8 +75,8 @@ export interface LocalGateway {
   readonly faults: Faults;
   transports(): readonly TransportInfo[];
   /**
-   * Closes every socket with 1001 and waits up to 3 seconds for functions that run. Nothing starts any more, not even
-   * `$disconnect`: to the hubs it is as if the gateway had lost power, so connections outlive it.
+   * Closes every socket with 1001, cuts polls and streams, and waits up to 3 seconds for functions that run. Nothing
+   * starts any more, not even `$disconnect`: to the hubs it is as if the gateway had lost power, so connections outlive it.
    */
   close(): Promise<void>;
 }
@@ -95,10 +100,14 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
   const isLocal = isLocalName(options.host ?? "127.0.0.1");
   const isOpenToPages = options.faultApi === true && isLocal;
   const table = isLocal ? options.table : undefined;
+  const parked = new Set<ServerResponse>();
+  const throughCloudFront = cloudFront(options.originSecret);
   const serve = serveRequests({
     isHub,
     connections,
-    http: httpApi({ invocations, faults, events, clock }),
+    cloudFront: throughCloudFront,
+    http: httpApi({ invocations, faults, events, clock, parked }),
+    stream: functionUrl({ invocations, faults, clock, parked }),
     pages,
     faultApi: isOpenToPages ? faultApi({ faults, events, clock, stopped: invocations.stopped }) : undefined,
     tableApi: table === undefined ? undefined : tableApi(table),
@@ -119,10 +128,23 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     // Until `ws` listens, a client that resets its connection would be an uncaught error.
     socket.on("error", () => socket.destroy());
     if (!isOwnHost(request.headers.host)) return refuseUpgrade(socket, 403, FOREIGN_HOST);
-    const route = routeUpgrade(request.url ?? "/", isHub);
-    if ("query" in route) return socketApi.upgrade(request, socket, head, route.query);
-    refuseUpgrade(socket, route.status);
+    const origin = socketOrigin(request);
+    if (typeof origin === "number") return refuseUpgrade(socket, origin);
+    socketApi.upgrade(origin, request, socket, head);
   });
+
+  /** What the socket API gets of an upgrade, or the status of its refusal. */
+  function socketOrigin(incoming: IncomingMessage): OriginRequest | number {
+    const request = directRequest(incoming);
+    if (faults.blocksSocket(request.query)) return 400;
+    const route = routeUpgrade(incoming.url ?? "/", isHub);
+    if (route.kind === "refused") return route.status;
+    const passage = route.kind === "stage" ? ({ origin: "socket", request } as const) : throughCloudFront(request);
+    if (passage.origin === undefined) return passage.status;
+    // No other origin can do anything with an upgrade.
+    if (passage.origin !== "socket") return 400;
+    return isWithinLength(passage.request) ? passage.request : 414;
+  }
 
   void runSchedule(invocations, clock, sweepInterval);
 
@@ -131,6 +153,7 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
     invocations.stop();
     faults.reset();
     for (const transport of [...transports.values()]) transport.close(GOING_AWAY);
+    for (const response of parked) response.destroy();
     await closeServer(invocations.settled());
     invocations.abandon();
   };

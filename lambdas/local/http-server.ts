@@ -24,9 +24,15 @@ export interface OpenServer {
 /** Milliseconds of real time: at the end it is this process that waits, whatever the Clock says. */
 const CLOSE_GRACE = 3_000;
 
+/**
+ * Milliseconds for which a connection without a request stays open: longer than clients that poll pause. Nothing limits
+ * how long a request may wait for its answer.
+ */
+const KEEP_ALIVE = 65_000;
+
 /** @throws PortInUseError */
 export async function openServer(port = 0, host = "127.0.0.1"): Promise<OpenServer> {
-  const server = createServer();
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE });
   const sockets = trackSockets(server);
   server.listen(port, host);
   try {

@@ -1,6 +1,7 @@
 // One instance of a function: a thread with a memory of its own, that handles one event at a time and may die of it.
 
 import { Worker } from "node:worker_threads";
+import type { FunctionContext, StreamedResponse } from "../apigateway/index.ts";
 import type { Log, LogFields } from "../hub/index.ts";
 import type { SdkRequest, SdkRequestHandler } from "./in-process-handler.ts";
 import { type FromFunction, fromThrown, type ServiceName, type ToFunction, toThrown } from "./thread-messages.ts";
@@ -20,7 +21,10 @@ export class FunctionDiedError extends Error {
   readonly code = "function_died";
 }
 
+type ResponseMessage = Extract<FromFunction, { readonly kind: "begin" | "piece" | "end" }>;
+
 interface Invocation {
+  readonly response: StreamedResponse | undefined;
   resolve(result: unknown): void;
   reject(error: Error): void;
 }
@@ -50,10 +54,11 @@ export class Instance {
   }
 
   /** Rejects with what the function throws, or what its thread dies of. */
-  invoke(event: unknown): Promise<unknown> {
+  invoke(event: unknown, context: FunctionContext, response?: StreamedResponse): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#invocation = { resolve, reject };
-      this.#send({ kind: "event", event });
+      this.#invocation = { resolve, reject, response };
+      const { awsRequestId: requestId } = context;
+      this.#send({ kind: "event", event, requestId, time: context.getRemainingTimeInMillis() });
     });
   }
 
@@ -85,6 +90,12 @@ export class Instance {
       case "threw":
         this.#takeInvocation()?.reject(fromThrown(message.error));
         break;
+      case "begin":
+      case "piece":
+      case "end":
+        // What is wrong with it fails the function, as it does in this thread.
+        this.#respond(message).catch((error: Error) => this.#takeInvocation()?.reject(error));
+        break;
       case "request":
         void this.#serve(message.id, message.service, message.request);
         break;
@@ -101,6 +112,14 @@ export class Instance {
     } catch (error) {
       this.#send({ kind: "failure", id, error: toThrown(error) });
     }
+  }
+
+  async #respond(message: ResponseMessage): Promise<void> {
+    const response = this.#invocation?.response;
+    if (message.kind === "begin") return response?.begin(message.status, message.headers);
+    if (message.kind === "end") return response?.end();
+    await response?.write(message.text);
+    this.#send({ kind: "taken" });
   }
 
   #log(line: string): void {

@@ -1,6 +1,6 @@
 // The instances of one function, as Lambda keeps them: an event goes to one that is free, or starts another.
 
-import type { FunctionContext } from "../apigateway/index.ts";
+import type { FunctionContext, StreamedResponse } from "../apigateway/index.ts";
 import { Instance, type InstanceOptions } from "./instance.ts";
 
 export interface InstanceLimits {
@@ -29,7 +29,7 @@ export class Instances {
   }
 
   /** Rejects with what the function throws, and when its instance dies or runs out of time. */
-  async invoke(event: unknown, context: FunctionContext): Promise<unknown> {
+  async invoke(event: unknown, context: FunctionContext, response?: StreamedResponse): Promise<unknown> {
     if (this.#running < this.#limits.concurrency) this.#running += 1;
     else await new Promise<void>((goOn) => this.#waiting.push(goOn));
     const instance = this.#take();
@@ -39,7 +39,7 @@ export class Instances {
       context.getRemainingTimeInMillis(),
     );
     try {
-      return await instance.invoke(event);
+      return await instance.invoke(event, context, response);
     } finally {
       clearTimeout(limit);
       this.#giveBack(instance);

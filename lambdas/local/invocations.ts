@@ -4,12 +4,14 @@ import type { Clock, Log } from "../hub/index.ts";
 import type { FaultSwitches } from "./fault-switches.ts";
 import type { FunctionName, Functions } from "./functions.ts";
 
-/** The sweeper's and the workers' limit is their Lambda time-out; the others have API Gateway waiting. */
+/** Where API Gateway waits, it is the one that waits no longer; elsewhere the function's own time-out ends it. */
 const TIME_LIMITS: Readonly<Record<FunctionName, number>> = {
   connect: API_GATEWAY.integrationTimeout,
   message: API_GATEWAY.integrationTimeout,
   disconnect: API_GATEWAY.integrationTimeout,
   negotiate: API_GATEWAY.integrationTimeout,
+  poll: API_GATEWAY.integrationTimeout,
+  stream: LAMBDA.timeout,
   work: LAMBDA.timeout,
   sweep: 180_000,
 };
@@ -54,15 +56,18 @@ export class Invocations {
   /**
    * Calls the function before it returns, so that invocations start in the order of their events. Never rejects. A
    * function that runs out of time goes on running, as on AWS, but nobody hears of it any more.
+   *
+   * @param isParked whether it only waits for something to happen: nobody waits for it when the gateway closes.
    */
   async invoke<Result>(
     name: FunctionName,
     call: (functions: Functions, context: FunctionContext) => Promise<Result>,
+    isParked = false,
   ): Promise<Outcome<Result>> {
     if (this.#stopped.signal.aborted) return { kind: "failed" };
     const run = this.#run(name, call);
     // Sweeps and workers may last minutes, and can be cut at any point: nobody waits for them.
-    if (name !== "sweep" && name !== "work") this.#track(run);
+    if (!isParked && name !== "sweep" && name !== "work") this.#track(run);
 
     const outcome = await Promise.race([run, this.#timeLimit(TIME_LIMITS[name], run)]);
     if (outcome.kind === "timed out") {
@@ -84,7 +89,7 @@ export class Invocations {
     this.#stopped.abort();
   }
 
-  /** Resolves when everything but sweeps and workers has come to its end, however long that takes. */
+  /** Resolves when everything but sweeps, workers and what is parked has come to its end, however long that takes. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);
   }
@@ -120,7 +125,8 @@ export class Invocations {
     const endsAt = this.#clock.now() + limit;
     return {
       awsRequestId: randomUUID(),
-      getRemainingTimeInMillis: () => Math.max(0, endsAt - this.#clock.now()),
+      // None when the gateway closes: who waits for the end of its time is to go home.
+      getRemainingTimeInMillis: () => (this.#stopped.signal.aborted ? 0 : Math.max(0, endsAt - this.#clock.now())),
     };
   }
 

@@ -1,5 +1,6 @@
-// The six functions, each in instances of its own: what `--isolate` puts behind the gateway.
+// The eight functions, each in instances of its own: what `--isolate` puts behind the gateway.
 
+import type { FunctionContext, StreamedResponse } from "../apigateway/index.ts";
 import type { FunctionName, Functions } from "./functions.ts";
 import type { InstanceOptions } from "./instance.ts";
 import { Instances } from "./instances.ts";
@@ -23,13 +24,15 @@ export function isolatedFunctions(options: InstanceOptions): IsolatedFunctions {
     message: pool("message"),
     disconnect: pool("disconnect"),
     negotiate: pool("negotiate"),
+    poll: pool("poll"),
+    stream: pool("stream"),
     work: pool("work"),
     sweep: pool("sweep"),
   };
   const all = Object.entries(pools) as [FunctionName, Instances][];
   // What a thread returns is what its handler returned: of the type that its function has.
-  const run = (name: FunctionName) => (event: unknown, context: Parameters<Functions["connect"]>[1]) =>
-    pools[name].invoke(event, context) as Promise<never>;
+  const run = (name: FunctionName) => (event: unknown, context: FunctionContext, response?: StreamedResponse) =>
+    pools[name].invoke(event, context, response) as Promise<never>;
 
   return {
     functions: {
@@ -37,6 +40,8 @@ export function isolatedFunctions(options: InstanceOptions): IsolatedFunctions {
       message: run("message"),
       disconnect: run("disconnect"),
       negotiate: run("negotiate"),
+      poll: run("poll"),
+      stream: run("stream"),
       work: run("work"),
       sweep: run("sweep"),
     },

@@ -18,41 +18,6 @@ export function commonLogTime(milliseconds: number): string {
   return `${day}/${month}/${year}:${time} +0000`;
 }
 
-export function sourceIpOf(request: IncomingMessage): string {
-  return (request.socket.remoteAddress ?? "").replace(/^::ffff:/, "");
-}
-
-/**
- * The client's headers and what API Gateway adds to them, names as the client wrote them. `Upgrade` and `Connection`
- * are missing: CloudFront hides them.
- */
-export function headersOf(request: IncomingMessage): [name: string, value: string][] {
-  const { rawHeaders } = request;
-  const sent: [string, string][] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const [name, value] = rawHeaders.slice(index, index + 2) as [string, string];
-    if (!HIDDEN.has(name.toLowerCase())) sent.push([name, value]);
-  }
-  const forwardedFor = request.headers["x-forwarded-for"];
-  return [
-    ...sent,
-    ["X-Amzn-Trace-Id", `Root=1-${randomBytes(4).toString("hex")}-${randomBytes(12).toString("hex")}`],
-    ["X-Forwarded-For", [...(forwardedFor ? [forwardedFor] : []), sourceIpOf(request)].join(", ")],
-    ["X-Forwarded-Port", String(request.socket.localPort)],
-    ["X-Forwarded-Proto", "http"],
-  ];
-}
-
-/** The gateway's own, which replace what a client sent under the same names; and CloudFront's. */
-const HIDDEN = new Set([
-  "connection",
-  "upgrade",
-  "x-amzn-trace-id",
-  "x-forwarded-for",
-  "x-forwarded-port",
-  "x-forwarded-proto",
-]);
-
 /** Groups values by name in the order they came. A Map: clients choose the names, `__proto__` among them. */
 export function grouped(pairs: Iterable<readonly [name: string, value: string]>): Map<string, string[]> {
   const values = new Map<string, string[]>();

@@ -1,6 +1,7 @@
-// Where a request goes: the part CloudFront plays in the cloud, and the addresses of the gateway itself.
+// Where a request goes: to the hubs, through CloudFront, to the addresses of the gateway itself, or to a page.
 
-import { API_GATEWAY, HUB_PARAMETER } from "../apigateway/index.ts";
+import { API_GATEWAY } from "../apigateway/index.ts";
+import { type OriginRequest, splitUrl } from "./origin-request.ts";
 import { decodePath, STAGE } from "./requests.ts";
 
 /** Everything below it is the gateway's own, as if it were another host. */
@@ -18,61 +19,49 @@ export type RequestRoute =
   | { readonly kind: "gateway" }
   | { readonly kind: "faults" }
   | { readonly kind: "table" }
-  | { readonly kind: "negotiate" }
+  | { readonly kind: "hub" }
   | { readonly kind: "page"; readonly path: string }
   | { readonly kind: "refused"; readonly status: 400 | 404 | 405 };
 
 export function routeRequest(method: string, url: string, isHub: IsHub): RequestRoute {
-  const { path } = split(url);
+  const { path } = splitUrl(url);
   if (path === FAULTS_PATH) return { kind: "faults" };
   // The SDK adds the slash.
   if (path === TABLE_PATH || path === `${TABLE_PATH}/`) return { kind: "table" };
   if (isGatewayPath(path)) return { kind: "gateway" };
   const decoded = decodePath(path);
   if (decoded === undefined) return { kind: "refused", status: 400 };
-  const hub = decoded.slice(1);
-  const refreshes = isHub(hub.replace(/(?<=.)\/refresh$/i, "")) && !isHub(hub);
-  switch (method) {
-    case "GET":
-      return refreshes ? { kind: "negotiate" } : { kind: "page", path: decoded };
-    case "POST":
-    case "OPTIONS":
-    case "DELETE": {
-      const known = refreshes || isHub(hub) || isHub(hub.replace(/\/negotiate$/i, ""));
-      return known ? { kind: "negotiate" } : { kind: "refused", status: 404 };
-    }
-    default:
-      return { kind: "refused", status: 405 };
-  }
+  if (isOfHub(decoded.slice(1), isHub)) return { kind: "hub" };
+  if (method === "GET") return { kind: "page", path: decoded };
+  return { kind: "refused", status: ["POST", "OPTIONS", "DELETE"].includes(method) ? 404 : 405 };
 }
 
-/** `query` is the one that the socket API sees. */
-export type UpgradeRoute = { readonly query: string } | { readonly status: 400 | 403 | 404 | 414 };
+/** The path of a hub, or of what is asked of one. */
+function isOfHub(path: string, isHub: IsHub): boolean {
+  return isHub(path) || isHub(path.replace(/(?<=.)\/(negotiate|refresh)$/i, ""));
+}
+
+export type UpgradeRoute =
+  | { readonly kind: "stage" }
+  | { readonly kind: "hub" }
+  | { readonly kind: "refused"; readonly status: 400 | 403 | 404 };
 
 export function routeUpgrade(url: string, isHub: IsHub): UpgradeRoute {
-  const { path, query } = split(url);
-  if (path === STAGE_PATH) return withinLength(query);
+  const { path } = splitUrl(url);
+  if (path === STAGE_PATH) return { kind: "stage" };
   // A WebSocket API has nothing after its stage.
-  if (isGatewayPath(path)) return { status: 403 };
+  if (isGatewayPath(path)) return { kind: "refused", status: 403 };
   const hub = decodePath(path)?.slice(1);
-  if (hub === undefined) return { status: 400 };
-  if (!isHub(hub)) return { status: 404 };
-  // Last, because the last duplicate wins: a client cannot name another hub than the one in its path.
-  const parameter = `${HUB_PARAMETER}=${encodeURIComponent(hub)}`;
-  return withinLength(query === "" ? parameter : `${query}&${parameter}`);
+  if (hub === undefined) return { kind: "refused", status: 400 };
+  return isOfHub(hub, isHub) ? { kind: "hub" } : { kind: "refused", status: 404 };
 }
 
-/** The limit counts after the rewrite: that is the URL which API Gateway sees. */
-function withinLength(query: string): UpgradeRoute {
+/** Whether API Gateway takes a socket's URL: its limit is for the one that CloudFront has made of the client's. */
+export function isWithinLength({ query }: OriginRequest): boolean {
   const url = query === "" ? STAGE_PATH : `${STAGE_PATH}?${query}`;
-  return url.length > API_GATEWAY.urlLength ? { status: 414 } : { query };
+  return url.length <= API_GATEWAY.urlLength;
 }
 
 function isGatewayPath(path: string): boolean {
   return path === GATEWAY_PATH || path.startsWith(`${GATEWAY_PATH}/`);
-}
-
-function split(url: string): { readonly path: string; readonly query: string } {
-  const mark = url.indexOf("?");
-  return mark < 0 ? { path: url, query: "" } : { path: url.slice(0, mark), query: url.slice(mark + 1) };
 }

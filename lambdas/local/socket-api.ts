@@ -6,6 +6,7 @@ import type { Clock, Log } from "../hub/index.ts";
 import type { FaultSwitches } from "./fault-switches.ts";
 import { clientOf, type GatewayEvents } from "./gateway-events.ts";
 import type { Invocations, Outcome } from "./invocations.ts";
+import type { OriginRequest } from "./origin-request.ts";
 import { connectEvent, disconnectEvent, messageEvent, type Peer, peerOf } from "./socket-events.ts";
 import { CONNECTION_LOST, type Ending, Transport } from "./transport.ts";
 
@@ -30,12 +31,12 @@ export class SocketApi {
 
   /**
    * Asks connect whether to accept, and only then sends the 101: until connect has returned there is no transport, so
-   * posts to it answer 410 and its client cannot send.
+   * posts to it answer 410 and its client cannot send. `incoming` is what `socket` began with.
    */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, query: string): void {
+  upgrade(request: OriginRequest, incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { events, domainName, clock } = this.#options;
     const peer = peerOf(request, domainName, clock.now());
-    const client = clientOf(query);
+    const client = clientOf(request.query);
     // One server per upgrade, because this is how `ws` lets a request wait after its own checks and before the 101.
     const server = new WebSocketServer({
       noServer: true,
@@ -44,7 +45,7 @@ export class SocketApi {
       // A sub-protocol is agreed on only if connect names one, and ours never does.
       handleProtocols: () => false,
       verifyClient: (_, decide: (accepted: boolean, status?: number, body?: string) => void) => {
-        void this.#connect(peer, request, query).then((status) => {
+        void this.#connect(peer, request).then((status) => {
           if (status !== 200) {
             events.tell(client, { kind: "refused", status });
             return decide(false, status, STATUS_CODES[status] ?? "Refused");
@@ -55,14 +56,14 @@ export class SocketApi {
         });
       },
     });
-    server.handleUpgrade(request, socket, head, (webSocket) => this.#open(peer, client, webSocket, socket));
+    server.handleUpgrade(incoming, socket, head, (webSocket) => this.#open(peer, client, webSocket, socket));
   }
 
   /** 200 to accept, or the status that refuses the upgrade. */
-  async #connect(peer: Peer, request: IncomingMessage, query: string): Promise<number> {
+  async #connect(peer: Peer, request: OriginRequest): Promise<number> {
     const { invocations, faults } = this.#options;
-    if (faults.refusesConnect(query)) return 503;
-    const event = connectEvent(peer, request, query);
+    if (faults.refusesConnect(request.query)) return 503;
+    const event = connectEvent(peer, request);
     const outcome = await invocations.invoke("connect", (functions, context) => functions.connect(event, context));
     if (invocations.stopped.aborted) return 503;
     if (outcome.kind === "timed out") return 504;

@@ -1,8 +1,8 @@
 // The events of the three socket routes, field by field as captured from API Gateway.
 
-import type { IncomingMessage } from "node:http";
 import type { ConnectEvent, DisconnectEvent, MessageEvent, SocketRequestContext } from "../apigateway/index.ts";
-import { API_ID, commonLogTime, gatewayId, grouped, headersOf, STAGE, sourceIpOf } from "./requests.ts";
+import { eventHeaders, type Header, headerOf, type OriginRequest } from "./origin-request.ts";
+import { API_ID, commonLogTime, gatewayId, grouped, STAGE } from "./requests.ts";
 import type { Ending } from "./transport.ts";
 
 /** What every event says of its socket. */
@@ -13,20 +13,19 @@ export interface Peer {
   readonly domainName: string;
 }
 
-export function peerOf(request: IncomingMessage, domainName: string, now: number): Peer {
-  const userAgent = request.headers["user-agent"];
+export function peerOf(request: OriginRequest, domainName: string, now: number): Peer {
+  const userAgent = headerOf(request, "user-agent");
   return {
     connectionId: gatewayId(),
     connectedAt: now,
-    identity: { ...(userAgent !== undefined && { userAgent }), sourceIp: sourceIpOf(request) },
+    identity: { ...(userAgent !== undefined && { userAgent }), sourceIp: request.sourceIp },
     domainName,
   };
 }
 
-/** `query` is what stands behind the URL's question mark. */
-export function connectEvent(peer: Peer, request: IncomingMessage, query: string): ConnectEvent {
-  const headers = headerMaps(headersOf(request));
-  const parameters = grouped(new URLSearchParams(query));
+export function connectEvent(peer: Peer, request: OriginRequest): ConnectEvent {
+  const headers = headerMaps(eventHeaders(request));
+  const parameters = grouped(new URLSearchParams(request.query));
   return {
     headers: headers.single,
     multiValueHeaders: headers.multi,
@@ -91,7 +90,7 @@ function requestContext<RouteKey extends string, EventType extends string>(
 }
 
 /** One spelling per header, the first one seen: names that differ in case only are the same header. */
-function headerMaps(headers: readonly (readonly [string, string])[]) {
+function headerMaps(headers: readonly Header[]) {
   const spelling = new Map(headers.toReversed().map(([name]) => [name.toLowerCase(), name]));
   const multi = grouped(headers.map(([name, value]) => [spelling.get(name.toLowerCase()) ?? name, value] as const));
   return { single: lastValues(multi), multi: Object.fromEntries(multi) };

@@ -14,8 +14,10 @@ export interface ThrownError {
 }
 
 export type ToFunction =
-  /** One at a time. */
-  | { readonly kind: "event"; readonly event: unknown }
+  /** One at a time. `time` is how many milliseconds its function has. */
+  | { readonly kind: "event"; readonly event: unknown; readonly requestId: string; readonly time: number }
+  /** A piece of the response was taken: the next may come. */
+  | { readonly kind: "taken" }
   | { readonly kind: "response"; readonly id: number; readonly response: SdkResponse }
   | { readonly kind: "failure"; readonly id: number; readonly error: ThrownError }
   /** Nobody is to sleep any more: the gateway is closing. */
@@ -24,6 +26,10 @@ export type ToFunction =
 export type FromFunction =
   | { readonly kind: "returned"; readonly result: unknown }
   | { readonly kind: "threw"; readonly error: ThrownError }
+  /** Of a function whose response is streamed. */
+  | { readonly kind: "begin"; readonly status: number; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: "piece"; readonly text: string }
+  | { readonly kind: "end" }
   | { readonly kind: "request"; readonly id: number; readonly service: ServiceName; readonly request: SdkRequest }
   /** A line of the log, as JSON. */
   | { readonly kind: "log"; readonly line: string };

@@ -24,6 +24,8 @@ export function freshFunctions(watch: (client: DynamoDBClient) => void): Functio
       message: async (event) => structuredClone(await instance().message(structuredClone(event))),
       disconnect: async (event) => structuredClone(await instance().disconnect(structuredClone(event))),
       negotiate: async (event) => structuredClone(await instance().negotiate(structuredClone(event))),
+      poll: async (event, context) => structuredClone(await instance().poll(structuredClone(event), context)),
+      stream: (event, context, response) => instance().stream(structuredClone(event), context, response),
       work: (event) => instance().work(structuredClone(event)),
       sweep: () => instance().sweep(),
     };

@@ -54,6 +54,14 @@ async function watcher() {
   return { connection, told };
 }
 
+it.each([
+  ["polls", { "x-requested-with": "XMLHttpRequest" }],
+  ["event streams", { accept: "text/event-stream" }],
+])("answers %s from their threads", async (_what, headers) => {
+  const response = await fetch(`${url}/chat?id=none`, { headers });
+  expect([response.status, await response.text()]).toEqual([404, "No Connection with that ID"]);
+});
+
 it("lets clients talk in groups, keep items, read errors and leave", async () => {
   const { told } = await watcher();
   const [ada, bob] = [await connect(), await connect()];

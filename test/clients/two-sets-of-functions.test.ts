@@ -13,6 +13,8 @@ import {
   disconnectHandler,
   messageHandler,
   negotiateHandler,
+  pollHandler,
+  streamHandler,
   sweepHandler,
   workHandler,
 } from "../../lambdas/handlers.ts";
@@ -107,6 +109,8 @@ async function openGateway(route: Routing) {
       message: (event, context) => serving(event.requestContext.connectionId).message(event, context),
       disconnect: (event, context) => serving(event.requestContext.connectionId).disconnect(event, context),
       negotiate: (event, context) => serving().negotiate(event, context),
+      poll: (event, context) => serving().poll(event, context),
+      stream: (event, context, response) => serving().stream(event, context, response),
       work: async () => undefined,
       sweep: async () => undefined,
     },
@@ -144,6 +148,8 @@ async function openGateway(route: Routing) {
       message: messageHandler(ports),
       disconnect: disconnectHandler(ports),
       negotiate: negotiateHandler(ports),
+      poll: pollHandler(ports),
+      stream: streamHandler(ports),
       work: workHandler(ports),
       sweep: sweepHandler(ports),
     };

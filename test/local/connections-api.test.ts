@@ -53,7 +53,7 @@ describe.each<{ way: string; extra: (gateway: LocalGateway) => object }>([
     const { ConnectedAt, LastActiveAt, Identity } = await look(id);
     expect(ConnectedAt?.getTime()).toBe(Date.UTC(2026, 0, 1));
     expect(LastActiveAt?.getTime()).toBe(Date.UTC(2026, 0, 1, 0, 0, 5));
-    expect(Identity).toEqual({ SourceIp: "127.0.0.1", UserAgent: "test/1" });
+    expect(Identity).toEqual({ SourceIp: "192.0.2.1", UserAgent: "test/1" });
   });
 
   it("ends a transport: the client sees 1000, disconnect is told, and it is gone", async () => {

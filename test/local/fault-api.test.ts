@@ -94,6 +94,16 @@ describe("a page of this server", () => {
     await connect("/chat?lab=a");
   });
 
+  it("puts a proxy before a client for a while that lets no socket pass", async () => {
+    const { gateway, ask, open: connect, clock } = await open();
+    await ask({ fault: "blockSockets", client: "a", milliseconds: 1_000 });
+    await expect(connect("/chat?lab=a")).rejects.toMatchObject({ status: 400 });
+    expect((await fetch(`${gateway.url}/chat/negotiate?lab=a`, { method: "POST" })).status).toBe(200);
+    await connect("/chat?lab=b");
+    await clock.advance(1_000);
+    await connect("/chat?lab=a");
+  });
+
   it("takes a client's socket to its 2 hours", async () => {
     const { ask, openTransport } = await open();
     const { client } = await openTransport("/chat?lab=a");

@@ -7,7 +7,7 @@ describe("the front, for sockets", () => {
     { path: "/chat", parameters: { hub: ["chat"] } },
     { path: "/hubs/notifications", parameters: { hub: ["hubs/notifications"] } },
     { path: "/chat?id=a%2Bb&x", parameters: { id: ["a+b"], x: [""], hub: ["chat"] } },
-    { path: "/chat?hub=admin", parameters: { hub: ["admin", "chat"] } },
+    { path: "/chat?hub=admin&HUB=admin&h%75b=admin&x=1", parameters: { x: ["1"], hub: ["chat"] } },
     { path: "/caf%C3%A9%26hub=x", parameters: { hub: ["café&hub=x"] } },
     { path: "/_gateway/prod?hub=chat&id=1", parameters: { hub: ["chat"], id: ["1"] } },
   ])("moves the hub's path to the end of the query: $path", async ({ path, parameters }) => {
@@ -44,6 +44,13 @@ describe("the front, for sockets", () => {
     await expect(open(`/chat?x=${"x".repeat(4097 - rewritten.length)}`)).rejects.toMatchObject({ status: 414 });
   });
 
+  it("refuses an upgrade that names another transport: no origin but the sockets' knows what to do with it", async () => {
+    const { gateway, invoked } = await openGateway();
+    const lines = ["Upgrade: websocket", "Connection: Upgrade", "Accept: text/event-stream"];
+    expect(await rawRequest(gateway.url, ["GET /chat HTTP/1.1", ...lines])).toMatch(/^HTTP\/1.1 400 /);
+    expect(invoked.stream.all).toEqual([]);
+  });
+
   it("finds a hub in any case, as ASP.NET Core's routes are", async () => {
     const { open, invoked } = await openGateway({ hubPaths: () => ["chat"] });
     await open("/Chat");
@@ -63,6 +70,7 @@ describe("the front, for HTTP", () => {
   it("hands negotiate a payload of format 2.0", async () => {
     const { gateway, invoked } = await openGateway();
     const { host, port } = new URL(gateway.url);
+    const origin = "http.origin.localhost";
     await fetch(`${gateway.url}/chat/negotiate?negotiateVersion=1&x=a&x=b%20c`, {
       method: "POST",
       headers: { "X-Requested-With": "XMLHttpRequest", cookie: "a=1; b=2", "content-type": "text/plain;charset=UTF-8" },
@@ -76,10 +84,12 @@ describe("the front, for HTTP", () => {
       rawQueryString: "negotiateVersion=1&x=a&x=b%20c",
       cookies: ["a=1", "b=2"],
       headers: expect.objectContaining({
-        host,
+        host: origin,
         "x-requested-with": "XMLHttpRequest",
         "content-type": "text/plain;charset=UTF-8",
-        "x-forwarded-for": "127.0.0.1",
+        "x-forwarded-for": "127.0.0.1, 192.0.2.1",
+        "x-forwarded-host": host,
+        "x-viewer-address": "127.0.0.1",
         "x-forwarded-port": port,
         "x-forwarded-proto": "http",
       }),
@@ -87,13 +97,13 @@ describe("the front, for HTTP", () => {
       requestContext: {
         accountId: "anonymous",
         apiId: "local",
-        domainName: host,
-        domainPrefix: "localhost",
+        domainName: origin,
+        domainPrefix: "http",
         http: {
           method: "POST",
           path: "/chat/negotiate",
           protocol: "HTTP/1.1",
-          sourceIp: "127.0.0.1",
+          sourceIp: "192.0.2.1",
           userAgent: expect.any(String),
         },
         requestId: expect.any(String),
@@ -125,18 +135,18 @@ describe("the front, for HTTP", () => {
   ])("encodes a body of $contentType: $encoded", async ({ contentType, encoded }) => {
     const { gateway, invoked } = await openGateway();
     await fetch(`${gateway.url}/chat`, { method: "POST", headers: { "content-type": contentType }, body: "{}" });
-    const { event } = await invoked.negotiate.next();
+    const { event } = await invoked.poll.next();
     expect(event).toMatchObject({ isBase64Encoded: encoded, body: encoded ? btoa("{}") : "{}" });
   });
 
   it.each([
     { method: "POST", path: "/chat/negotiate" },
     { method: "OPTIONS", path: "/chat/negotiate" },
-    { method: "POST", path: "/chat" },
-    { method: "DELETE", path: "/chat" },
+    { method: "GET", path: "/chat/negotiate" },
+    { method: "POST", path: "/chat/refresh" },
     { method: "POST", path: "/hubs/notifications/negotiate" },
     { method: "POST", path: "/Hubs/NOTIFICATIONS/Negotiate" },
-  ])("sends $method $path to the HTTP API, and its answer back", async ({ method, path }) => {
+  ])("has negotiate answer $method $path", async ({ method, path }) => {
     const { gateway, invoked } = await openGateway({
       hubPaths: () => ["chat", "hubs/notifications"],
       functions: { negotiate: async () => ({ statusCode: 418, headers: { "X-Answer": "42" }, body: "tea" }) },
@@ -151,7 +161,7 @@ describe("the front, for HTTP", () => {
   it.each(["__proto__", "constructor"])("carries the name %s intact", async (name) => {
     const { gateway, invoked } = await openGateway();
     await rawRequest(gateway.url, [
-      `POST /chat?${name}=a&${name}=b HTTP/1.1`,
+      `POST /chat/negotiate?${name}=a&${name}=b HTTP/1.1`,
       `${name}: c`,
       `${name}: d`,
       "Content-Length: 0",
@@ -186,7 +196,7 @@ describe("the front, for HTTP", () => {
     const { gateway, invoked } = await openGateway();
     const post = (size: number) => fetch(`${gateway.url}/chat`, { method: "POST", body: Buffer.alloc(size) });
     expect((await post(10 * 1024 * 1024 + 1)).status).toBe(413);
-    expect(invoked.negotiate.all).toEqual([]);
+    expect(invoked.poll.all).toEqual([]);
     expect((await post(10 * 1024 * 1024)).status).toBe(200);
   });
 
@@ -205,19 +215,21 @@ describe("the front, for HTTP", () => {
     { method: "POST", path: "/negotiate", status: 404 },
     { method: "POST", path: "/%E0%A4%A/negotiate", status: 400 },
     { method: "GET", path: "/%E0%A4%A", status: 400 },
-    { method: "PUT", path: "/chat", status: 405 },
+    { method: "PUT", path: "/other", status: 405 },
     { method: "GET", path: "/missing.css", status: 404 },
-    { method: "GET", path: "/chat", status: 404 },
+    // To the edge function it is a socket, and to the socket API it is none.
+    { method: "GET", path: "/chat", status: 403 },
   ])("answers $status to $method $path", async ({ method, path, status }) => {
     const { gateway, invoked } = await openGateway({ hubPaths: () => ["chat"] });
     const response = await rawRequest(gateway.url, [`${method} ${path} HTTP/1.1`, "Content-Length: 0"]);
     expect(response).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-    expect(invoked.negotiate.all).toEqual([]);
+    expect([...invoked.negotiate.all, ...invoked.poll.all]).toEqual([]);
   });
 
   it("serves pages to GET, by their unescaped paths", async () => {
     const asked: string[] = [];
     const { gateway } = await openGateway({
+      hubPaths: () => ["chat"],
       async pages(path) {
         asked.push(path);
         if (path === "/") return { contentType: "text/html", body: "<h1>lab</h1>" };

@@ -13,16 +13,18 @@ function open() {
   return { thread: functionThread(port1), heard, say: (message: ToFunction) => port2.postMessage(message) };
 }
 
+const event = (value: unknown): ToFunction => ({ kind: "event", event: value, requestId: "request", time: 1_000 });
+
 it("is started by the gateway only", () => {
   expect(() => functionThread(null)).toThrow(TypeError);
 });
 
 it("handles events, also those that came before its handler", async () => {
   const { thread, heard, say } = open();
-  say({ kind: "event", event: "early" });
+  say(event("early"));
   thread.handle(async (event) => `handled ${event}`);
   expect(await heard.next()).toEqual({ kind: "returned", result: "handled early" });
-  say({ kind: "event", event: "late" });
+  say(event("late"));
   expect(await heard.next()).toEqual({ kind: "returned", result: "handled late" });
 });
 
@@ -33,14 +35,14 @@ it.each([
 ])("reports %s that the handler throws", async (_title, thrown, error) => {
   const { thread, heard, say } = open();
   thread.handle(() => Promise.reject(thrown));
-  say({ kind: "event", event: undefined });
+  say(event(undefined));
   expect(await heard.next()).toMatchObject({ kind: "threw", error });
 });
 
 it("reports a result that no thread can be told", async () => {
   const { thread, heard, say } = open();
   thread.handle(async () => () => undefined);
-  say({ kind: "event", event: undefined });
+  say(event(undefined));
   expect(await heard.next()).toMatchObject({ kind: "threw", error: { name: "DataCloneError" } });
 });
 
@@ -77,8 +79,37 @@ it("writes lines before what it returns, and hears when it is to stop", async ()
     thread.writeLog("{}");
     await stopped;
   });
-  say({ kind: "event", event: undefined });
+  say(event(undefined));
   expect(await heard.next()).toEqual({ kind: "log", line: "{}" });
   say({ kind: "stop" });
   expect(await heard.next()).toMatchObject({ kind: "returned" });
+});
+
+it("tells its handler which request it is and how long it has", async () => {
+  const { thread, heard, say } = open();
+  thread.handle(async (_event, context) => [context.awsRequestId, context.getRemainingTimeInMillis() <= 1_000]);
+  say(event(undefined));
+  expect(await heard.next()).toEqual({ kind: "returned", result: ["request", true] });
+});
+
+it("sends a streamed response piece by piece, and waits for each to be taken", async () => {
+  const { thread, heard, say } = open();
+  let taken = 0;
+  thread.handle(async (_event, _context, response) => {
+    response.begin(200, { a: "b" });
+    for (const piece of ["one", "two"]) {
+      await response.write(piece);
+      taken += 1;
+    }
+    response.end();
+  });
+  say(event(undefined));
+  expect(await heard.next()).toEqual({ kind: "begin", status: 200, headers: { a: "b" } });
+  for (const [count, piece] of ["one", "two"].entries()) {
+    expect(await heard.next()).toEqual({ kind: "piece", text: piece });
+    expect(taken).toBe(count);
+    say({ kind: "taken" });
+  }
+  expect(await heard.next()).toEqual({ kind: "end" });
+  expect(await heard.next()).toEqual({ kind: "returned", result: undefined });
 });

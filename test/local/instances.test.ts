@@ -1,6 +1,7 @@
 // The instances of a function, with threads that do what a test says: no bundler, no hub.
 
 import { expect, it, onTestFinished } from "vitest";
+import type { StreamedResponse } from "../../lambdas/apigateway/index.ts";
 import type { InstanceOptions } from "../../lambdas/local/instance.ts";
 import { type InstanceLimits, Instances } from "../../lambdas/local/instances.ts";
 import { type Line, recordingLog } from "../recording-log.ts";
@@ -14,15 +15,21 @@ const ENTRY = `
     parentPort.on("message", (message) => message.id === 7 && resolve(message));
     send({ kind: "request", id: 7, service, request: { method: "POST", path: "/", headers: {}, body } });
   });
+  const write = (text) => new Promise((resolve) => {
+    parentPort.on("message", ({ kind }) => kind === "taken" && resolve());
+    send({ kind: "piece", text });
+  });
   const stop = new Promise((resolve) => { stopped = resolve; });
   const Run = Object.getPrototypeOf(async function () {}).constructor;
-  parentPort.on("message", async ({ kind, event }) => {
+  parentPort.on("message", async ({ kind, event, requestId, time }) => {
     if (kind === "stop") stopped("stopped");
     if (kind !== "event") return;
     handled += 1;
-    const names = ["threadId", "data", "handled", "send", "request", "stop"];
+    const names = ["threadId", "data", "handled", "send", "request", "stop", "write", "context"];
     try {
-      const result = await new Run(...names, event)(threadId, workerData, handled, send, request, stop);
+      const result = await new Run(...names, event)(
+        threadId, workerData, handled, send, request, stop, write, { requestId, time },
+      );
       send({ kind: "returned", result });
     } catch ({ name, message, stack, code }) {
       send({ kind: "threw", error: { name, message, stack, code } });
@@ -41,8 +48,8 @@ function open(services: Partial<InstanceOptions["services"]> = {}, limits?: Part
   };
   const instances = new Instances(options, limits);
   onTestFinished(() => instances.end());
-  const invoke = (code: string, limit = 30_000): Promise<unknown> =>
-    instances.invoke(code, { awsRequestId: "request", getRemainingTimeInMillis: () => limit });
+  const invoke = (code: string, limit = 30_000, response?: StreamedResponse): Promise<unknown> =>
+    instances.invoke(code, { awsRequestId: "request", getRemainingTimeInMillis: () => limit }, response);
   return { instances, options, invoke, lines };
 }
 
@@ -149,6 +156,52 @@ it("writes a thread's lines to the log in order, before what it returns", async 
     { level: "info", message: "one", hub: "chat" },
     { level: "warn", message: "two", hub: "chat" },
   ]);
+});
+
+it("tells a function which request it is and how long it has", async () => {
+  expect(await open().invoke("return context", 1_234)).toEqual({ requestId: "request", time: 1_234 });
+});
+
+it("passes a streamed response on, and the next piece when the one before was taken", async () => {
+  const { invoke } = open();
+  const told: unknown[] = [];
+  let take = (): void => undefined;
+  const response: StreamedResponse = {
+    begin: (...head) => void told.push(head),
+    write: (text) =>
+      new Promise((resolve) => {
+        told.push(text);
+        take = resolve;
+      }),
+    end: () => void told.push("end"),
+  };
+  const code = `send({ kind: "begin", status: 200, headers: { a: "b" } });
+    await write("one"); await write("two"); send({ kind: "end" }); return "done"`;
+  const running = invoke(code, 30_000, response);
+  for (const pieces of [["one"], ["one", "two"]]) {
+    while (told.at(-1) !== pieces.at(-1)) await new Promise((resolve) => setImmediate(resolve));
+    expect(told).toEqual([[200, { a: "b" }], ...pieces]);
+    take();
+  }
+  expect(await running).toBe("done");
+  expect(told.at(-1)).toBe("end");
+});
+
+it.each<[string, Partial<StreamedResponse>]>([
+  [
+    "begin",
+    {
+      begin() {
+        throw new TypeError("No.");
+      },
+    },
+  ],
+  ["take a piece", { write: () => Promise.reject(new TypeError("No.")) }],
+])("fails a function whose response cannot %s", async (_what, broken) => {
+  const { invoke } = open();
+  const response = { begin: () => undefined, write: async () => undefined, end: () => undefined, ...broken };
+  const code = `send({ kind: "begin", status: 200, headers: {} }); await write("one"); await stop`;
+  await expect(invoke(code, 30_000, response)).rejects.toThrow("No.");
 });
 
 it("ends everything at once, and fails what ran", async () => {

@@ -10,6 +10,7 @@ import type {
   HttpEvent,
   MessageEvent,
   ScheduledEvent,
+  StreamedResponse,
 } from "../../lambdas/apigateway/index.ts";
 import type { Work } from "../../lambdas/hub/index.ts";
 import { type Functions, type GatewayOptions, startGateway } from "../../lambdas/local/index.ts";
@@ -49,6 +50,8 @@ export async function openGateway({
     message: new Arrivals<Invocation<MessageEvent>>(),
     disconnect: new Arrivals<Invocation<DisconnectEvent>>(),
     negotiate: new Arrivals<Invocation<HttpEvent>>(),
+    poll: new Arrivals<Invocation<HttpEvent>>(),
+    stream: new Arrivals<Invocation<HttpEvent>>(),
     work: new Arrivals<Invocation<Work>>(),
     sweep: new Arrivals<Invocation<ScheduledEvent>>(),
   };
@@ -57,6 +60,8 @@ export async function openGateway({
     message: async () => ({ statusCode: 200 }),
     disconnect: async () => ({ statusCode: 200 }),
     negotiate: async () => ({ statusCode: 200 }),
+    poll: async () => ({ statusCode: 200 }),
+    stream: async () => {},
     work: async () => {},
     sweep: async () => {},
     ...overrides,
@@ -68,13 +73,15 @@ export async function openGateway({
     message: record("message"),
     disconnect: record("disconnect"),
     negotiate: record("negotiate"),
+    poll: record("poll"),
+    stream: record("stream"),
     work: record("work"),
     sweep: record("sweep"),
   };
   function record<Name extends keyof Functions>(name: Name): Functions[Name] {
-    const recorded = (event: never, context: FunctionContext) => {
+    const recorded = (event: never, context: FunctionContext, response: StreamedResponse) => {
       invoked[name].push({ event, context });
-      return functions[name](event, context);
+      return functions[name](event, context, response);
     };
     return recorded as unknown as Functions[Name];
   }

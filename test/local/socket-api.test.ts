@@ -7,7 +7,7 @@ const ID = /^[\w-]{15}=$/;
 const MINUTE = 60_000;
 
 describe("the events of a socket", () => {
-  it("tells connect the client's headers and query, and nothing CloudFront hides", async () => {
+  it("tells connect the client's headers and query as CloudFront passes them on, and nothing that it hides", async () => {
     const { invoked, open, gateway } = await openGateway();
     await open("/chat?id=1&id=2&name=J%C3%BCrgen+K", { headers: { "X-Trace": "a", "user-agent": "test/1" } });
     const { event } = await invoked.connect.next();
@@ -16,17 +16,19 @@ describe("the events of a socket", () => {
     expect(event).toEqual({
       headers: {
         "X-Trace": "a",
-        "user-agent": "test/1",
-        Host: host,
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": expect.any(String),
-        "Sec-WebSocket-Extensions": expect.any(String),
+        "User-Agent": "test/1",
+        Host: "socket.origin.localhost",
+        "Sec-Websocket-Version": "13",
+        "Sec-Websocket-Key": expect.any(String),
+        "Sec-Websocket-Extensions": expect.any(String),
         "X-Amzn-Trace-Id": expect.stringMatching(/^Root=1-[\da-f]{8}-[\da-f]{24}$/),
-        "X-Forwarded-For": "127.0.0.1",
+        "X-Forwarded-For": "127.0.0.1, 192.0.2.1",
+        "X-Forwarded-Host": host,
+        "X-Viewer-Address": "127.0.0.1",
         "X-Forwarded-Port": new URL(gateway.url).port,
         "X-Forwarded-Proto": "http",
       },
-      multiValueHeaders: expect.objectContaining({ "X-Trace": ["a"], Host: [host], "X-Forwarded-Proto": ["http"] }),
+      multiValueHeaders: expect.objectContaining({ "X-Trace": ["a"], "X-Forwarded-Host": [host] }),
       queryStringParameters: { id: "2", name: "Jürgen K", hub: "chat" },
       multiValueQueryStringParameters: { id: ["1", "2"], name: ["Jürgen K"], hub: ["chat"] },
       requestContext: {
@@ -41,7 +43,7 @@ describe("the events of a socket", () => {
         stage: "prod",
         apiId: "local",
         domainName: host,
-        identity: { userAgent: "test/1", sourceIp: "127.0.0.1" },
+        identity: { userAgent: "test/1", sourceIp: "192.0.2.1" },
         connectionId: expect.stringMatching(ID),
       },
       isBase64Encoded: false,
@@ -56,9 +58,18 @@ describe("the events of a socket", () => {
     expect(event.requestContext.identity).toEqual({ sourceIp: "127.0.0.1" });
   });
 
+  it("tells connect the client's own headers, as it spells them, where CloudFront is not in front", async () => {
+    const { invoked, gateway, open } = await openGateway();
+    await open("/_gateway/prod?hub=chat", { headers: { "X-Trace": "a", "user-agent": "test/1" } });
+    const { event } = await invoked.connect.next();
+    expect(event.headers).toMatchObject({ "X-Trace": "a", "user-agent": "test/1", Host: new URL(gateway.url).host });
+    expect(event.headers).not.toHaveProperty("X-Forwarded-Host");
+    expect(event.requestContext.identity.sourceIp).toBe("127.0.0.1");
+  });
+
   it("keeps a repeated header's values in order, under its first spelling", async () => {
     const { invoked, gateway } = await openGateway();
-    await rawRequest(gateway.url, ["GET /chat HTTP/1.1", ...UPGRADE, "X-Tag: a", "X-Tag: b", "x-tag: c"]);
+    await rawRequest(gateway.url, ["GET /_gateway/prod HTTP/1.1", ...UPGRADE, "X-Tag: a", "X-Tag: b", "x-tag: c"]);
     const { event } = await invoked.connect.next();
     expect(event.multiValueHeaders["X-Tag"]).toEqual(["a", "b", "c"]);
     expect(event.headers).toMatchObject({ "X-Tag": "c" });
@@ -67,7 +78,7 @@ describe("the events of a socket", () => {
 
   it.each(["__proto__", "constructor", "hasOwnProperty", "toString"])("carries the name %s intact", async (name) => {
     const { invoked, gateway } = await openGateway();
-    await rawRequest(gateway.url, [`GET /chat?${name}=query HTTP/1.1`, ...UPGRADE, `${name}: header`]);
+    await rawRequest(gateway.url, [`GET /_gateway/prod?${name}=query HTTP/1.1`, ...UPGRADE, `${name}: header`]);
     const { event } = await invoked.connect.next();
     const own = (values: object | undefined) => Object.getOwnPropertyDescriptor(values ?? {}, name)?.value;
     expect(own(event.headers)).toBe("header");
