@@ -64,7 +64,10 @@ async function refuse(
 }
 
 /** A client that is no browser sends no Origin. A page of the same host may connect unless a list says otherwise. */
-function isOriginAllowed({ service, log }: AdmissionPorts, request: ClientRequest): boolean {
+export function isOriginAllowed(
+  { service, log }: Pick<AdmissionPorts, "service" | "log">,
+  request: ClientRequest,
+): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined || isListed(origin, service.allowedOrigins)) return true;
   if (service.allowedOrigins === undefined && URL.canParse(origin) && new URL(origin).host === host) return true;

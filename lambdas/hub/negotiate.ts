@@ -3,7 +3,7 @@
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#post-endpoint-basenegotiate-request
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } from "./admission.ts";
-import { corsHeaders, preflight } from "./cors.ts";
+import { answerPreflight, corsHeaders } from "./cors.ts";
 import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
 import { resumeKeyOf } from "./resume.ts";
 import type { Store } from "./store.ts";
@@ -30,8 +30,9 @@ const TRANSPORTS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
 const TEXT = { "content-type": "text/plain" };
 
 export async function negotiate(ports: NegotiatePorts, request: HttpRequest): Promise<HttpResponse> {
+  const preflight = answerPreflight(ports, request);
+  if (preflight !== undefined) return preflight;
   const cors = corsHeaders(ports.service, request);
-  if (request.method === "OPTIONS") return { status: 204, headers: { ...cors, ...preflight(request, cors) }, body: "" };
   if (request.method !== "POST")
     return { status: 405, headers: { ...TEXT, ...cors, allow: "POST" }, body: "Method not allowed" };
   const admission = await admit(ports, request);

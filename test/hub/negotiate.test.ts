@@ -120,9 +120,13 @@ describe("CORS", () => {
     },
   );
 
-  it.each(["POST", "OPTIONS"])("names no other origin in the answer to %s", async (method) => {
-    const { ports } = admissionPorts({ allowedOrigins: [APP] });
-    const { headers } = await negotiate(ports, post({ method, headers: { origin: "https://evil.example" } }));
+  it.each(["POST", "OPTIONS"])("refuses %s of any other origin, names it to nobody, and logs it", async (method) => {
+    const { ports, lines } = admissionPorts({ allowedOrigins: [APP] });
+    const origin = "https://evil.example";
+    const { status, headers, body } = await negotiate(ports, post({ method, headers: { origin } }));
+    expect({ status, body }).toEqual({ status: 403, body: "Origin not allowed" });
+    expect(lines).toMatchObject([{ level: "warn", origin, message: expect.stringContaining("allowedOrigins") }]);
+    expect(headers.vary).toBe("Origin");
     expect(Object.keys(headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
@@ -132,11 +136,18 @@ describe("CORS", () => {
       negotiate(ports, post({ method: "OPTIONS", headers: { origin: APP, ...headers } }));
     expect((await preflight({ "access-control-request-headers": "x-own" })).headers).toMatchObject({
       "access-control-allow-headers": "x-own",
-      "access-control-allow-methods": "POST",
+      "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-max-age": "7200",
     });
     expect((await preflight({})).headers).toMatchObject({
       "access-control-allow-headers": "authorization,x-requested-with,x-signalr-user-agent",
     });
+  });
+
+  it("says nothing to a page of the same host, which needs nothing", async () => {
+    const { ports } = admissionPorts();
+    const headers = { origin: APP, host: new URL(APP).host };
+    const answer = await negotiate(ports, post({ method: "OPTIONS", headers }));
+    expect(answer).toEqual({ status: 204, headers: { vary: "Origin" }, body: "" });
   });
 });
