@@ -17,6 +17,7 @@ import {
   type AdmissionPorts,
   type Authenticate,
   type Clock,
+  hubsBeyondFrames,
   isService,
   type Log,
   type ServerPorts,
@@ -89,6 +90,13 @@ function warnOfDetails({ hubs }: Service, log: Log): void {
   });
 }
 
+/** What is larger than a frame does not get here over a socket, whatever the option says. */
+function warnOfSizes(service: Service, log: Log): void {
+  const hubs = hubsBeyondFrames(service);
+  if (hubs.length === 0) return;
+  log.warn("Over WebSockets a message holds 32768 bytes at most: `maximumReceiveMessageSize` is above that.", { hubs });
+}
+
 type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
 
 function admissionPorts(given: Service): CommonPorts {
@@ -120,6 +128,7 @@ function callerPorts(given: Service, environment: Environment): Omit<ServerPorts
   // These are the functions that run hub methods.
   logUnhandledRejections(log);
   warnOfDetails(service, log);
+  warnOfSizes(service, log);
   return {
     service,
     log,

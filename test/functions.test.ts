@@ -1,4 +1,4 @@
-import { defineHub, defineService, type Service } from "signalr-lambda";
+import { defineHub, defineService, type Service, type TransportName } from "signalr-lambda";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import {
   connectFunction,
@@ -60,6 +60,20 @@ it.each([
   create(defineService({ hubs: { loud: hub(true), local: hub("local") } }), environment);
   expect(write.mock.calls.map(([line]) => JSON.parse(line))).toEqual([
     expect.objectContaining({ level: "warn", hubs: ["loud"] }),
+  ]);
+});
+
+it("the message function warns when it starts with hubs that would take more than a socket carries", () => {
+  const write = vi.spyOn(console, "log").mockReturnValue();
+  onTestFinished(() => write.mockRestore());
+  const hub = (maximumReceiveMessageSize: number, ...transports: TransportName[]) =>
+    defineHub()({ methods: {}, maximumReceiveMessageSize, transports });
+  const polled = hub(700_000, "LongPolling");
+  messageFunction(defineService({ hubs: { polled, small: hub(32_768, "WebSockets") } }), environment);
+  expect(write).not.toHaveBeenCalled();
+  messageFunction(defineService({ hubs: { polled, large: hub(32_769, "WebSockets", "LongPolling") } }), environment);
+  expect(write.mock.calls.map(([line]) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: "warn", message: expect.stringContaining("32768"), hubs: ["large"] }),
   ]);
 });
 

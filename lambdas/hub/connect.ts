@@ -4,6 +4,7 @@
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue, type Refusal } from "./admission.ts";
 import type { ClosingPorts } from "./closing.ts";
 import { endConnection, TOMBSTONE } from "./ending.ts";
+import { refuseTransport } from "./offered-transports.ts";
 import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
 import type { ConnectionState, RequestInfo } from "./store.ts";
@@ -36,6 +37,8 @@ const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
 export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
   const admission = await admit(ports, request);
   if (isRefusal(admission)) return admission;
+  const refused = refuseTransport(admission.hub, "WebSockets");
+  if (refused !== undefined) return refused;
   const found = await findConnection(ports, request, admission);
   if (isRefusal(found)) return found;
   const { connectionId, stateful, issuedAt } = found;

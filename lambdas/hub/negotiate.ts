@@ -4,6 +4,7 @@
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } from "./admission.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
+import { offeredTransports } from "./offered-transports.ts";
 import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
 import { resumeKeyOf } from "./resume.ts";
 import type { Store } from "./store.ts";
@@ -25,9 +26,9 @@ export interface HttpResponse {
   readonly body: string;
 }
 
-/** Only sockets, only text: API Gateway refuses binary frames. */
-const TRANSPORTS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
 const TEXT = { "content-type": "text/plain" };
+const NOTHING_FOR_JAVA =
+  "The Java client sends binary frames only, which need LongPolling, and this hub's `transports` are without it.";
 
 export async function negotiate(ports: NegotiatePorts, request: HttpRequest): Promise<HttpResponse> {
   const preflight = answerPreflight(ports, request);
@@ -50,11 +51,14 @@ async function offer(
   request: HttpRequest,
   { hub, userIdentifier }: Admission,
 ): Promise<object> {
+  const availableTransports = offeredTransports(hub, request);
+  if (availableTransports.length === 0) return { error: NOTHING_FOR_JAVA };
   const resumeKey = await resumeKeyOf(ports, request, hub.path, userIdentifier);
   const known = resumeKey === undefined ? undefined : await ports.store.connectionOfKey(resumeKey);
   const connectionId = known ?? ports.random.id();
   const asks = queryValue(request.query, "useStatefulReconnect")?.toLowerCase() === "true";
-  const stateful = asks && version > 0;
+  // A client that was granted it once would never work again without, and only sockets have it.
+  const stateful = asks && version > 0 && hub.options.transports.includes("WebSockets");
   const token = await ports.tokens.issue({
     hub: hub.path,
     connectionId,
@@ -63,10 +67,9 @@ async function offer(
     issuedAt: ports.clock.now(),
   });
   // Version 0 knows one id only, and connects with it.
-  if (version === 0) return { negotiateVersion: 0, connectionId: token, availableTransports: TRANSPORTS };
-  // Always granted: a client that was granted it once would never work again without.
+  if (version === 0) return { negotiateVersion: 0, connectionId: token, availableTransports };
   const granted = stateful ? { useStatefulReconnect: true } : {};
-  return { negotiateVersion: 1, connectionId, connectionToken: token, ...granted, availableTransports: TRANSPORTS };
+  return { negotiateVersion: 1, connectionId, connectionToken: token, ...granted, availableTransports };
 }
 
 function parseVersion(text: string | undefined): { readonly version: 0 | 1 } | { readonly error: string } {

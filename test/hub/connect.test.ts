@@ -118,6 +118,18 @@ describe("a transport with a token", () => {
   });
 });
 
+it.each([{}, { query: {} }])("is refused by a hub without sockets, whatever it brings: %j", async (request) => {
+  const { connect, table } = await opened({ transports: ["LongPolling", "ServerSentEvents"] });
+  const body = "WebSockets transport not supported by this end point type";
+  expect(await connect(request)).toEqual({ status: 404, body });
+  expect(table.rows()).toEqual([]);
+});
+
+it("is refused for its user before it is refused for its transport", async () => {
+  const { connect } = await opened({ transports: ["LongPolling"] });
+  expect(await connect({ hubPath: "members" })).toEqual({ status: 401, body: "Unauthorized" });
+});
+
 describe("a transport without a token", () => {
   it("gets a connection of its own", async () => {
     const { connect, ports } = await opened();

@@ -31,6 +31,7 @@ describe("defineService", () => {
       services: undefined,
     });
     expect(defineService({ hubs }).hubs.get("chat")?.options).toEqual({
+      transports: expect.arrayContaining(["WebSockets"]),
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 32_768,
       maximumParallelInvocationsPerClient: 1,
@@ -60,6 +61,7 @@ describe("defineService", () => {
 
   it("lets a hub decide for itself", () => {
     const own = {
+      transports: ["ServerSentEvents"] as const,
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 100,
       maximumParallelInvocationsPerClient: 100,
@@ -70,7 +72,12 @@ describe("defineService", () => {
       own: defineHub()({ methods: {}, ...own }),
       half: defineHub()({ methods: {}, ...{ enableDetailedErrors: "local" } }),
     };
-    const common = { maximumReceiveMessageSize: 2000, maximumParallelInvocationsPerClient: 2, streamBufferCapacity: 9 };
+    const common = {
+      transports: ["LongPolling", "WebSockets"] as const,
+      maximumReceiveMessageSize: 2000,
+      maximumParallelInvocationsPerClient: 2,
+      streamBufferCapacity: 9,
+    };
     const service = defineService({ hubs, enableDetailedErrors: true, ...common });
     expect([...service.hubs.values()].map(({ options }) => options)).toEqual([
       { enableDetailedErrors: true, ...common },
@@ -155,9 +162,9 @@ describe("defineService", () => {
         `\`statefulReconnectBufferSize\` is ${value}; it is a number of bytes, 1024 or more.`,
       ],
     ),
-    ...[0, -1, 0.5, 32_769, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
+    ...[0, -1, 0.5, 700_001, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
       { hubs, maximumReceiveMessageSize: value },
-      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 32768: API Gateway carries no more.`,
+      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 700000.`,
     ]),
     ...[0, -1, 1.5, 101, Number.NaN, Number.POSITIVE_INFINITY, null, "2", true].map((value): [object, string] => [
       { hubs, maximumParallelInvocationsPerClient: value },
@@ -166,6 +173,21 @@ describe("defineService", () => {
     ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, null, "10"].map((value): [object, string] => [
       { hubs, streamBufferCapacity: value },
       `\`streamBufferCapacity\` is ${value}; it is a number of items, 1 or more.`,
+    ]),
+    ...[
+      [],
+      ["Websockets"],
+      ["WebSockets", "WebSockets"],
+      ["WebSockets", 1],
+      ["constructor"],
+      [undefined],
+      "WebSockets",
+      7,
+      null,
+      {},
+    ].map((value): [object, string] => [
+      { hubs, transports: value },
+      `\`transports\` is ${JSON.stringify(value)}; it is an array of "WebSockets", "ServerSentEvents", "LongPolling": at least one, each at most once.`,
     ]),
     ...["Local", "true", 1, null, {}].map((value): [object, string] => [
       { hubs, enableDetailedErrors: value },

@@ -30,7 +30,7 @@ function checkSize(message: string, maximum = Number.POSITIVE_INFINITY): void {
   // A character has at most three bytes.
   if (message.length * 3 <= maximum || encoder.encode(message).length <= maximum) return;
   throw new ProtocolError(
-    `The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.`,
+    `The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize.`,
   );
 }
 
