@@ -102,10 +102,12 @@ describe("defineService", () => {
   it.each<[object, string]>([
     [{}, "defineService needs `hubs`: at least one, by its path."],
     [{ hubs: {} }, "defineService needs `hubs`: at least one, by its path."],
-    ...["", "/chat", "chat/", "a//b", "a b", "chat?", "chät", "a#b", "x".repeat(101)].map((path): [object, string] => [
-      { hubs: { [path]: chat } },
-      `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
-    ]),
+    ...["", "/chat", "chat/", "a//b", "a b", "chat?", "chät", "a#b", ".", "a/../b", "x".repeat(101)].map(
+      (path): [object, string] => [
+        { hubs: { [path]: chat } },
+        `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
+      ],
+    ),
     [{ hubs: { negotiate: chat } }, "Hub path 'negotiate' cannot end in 'negotiate'."],
     [{ hubs: { "a/Refresh": chat } }, "Hub path 'a/Refresh' cannot end in '/refresh'."],
     [{ hubs: { "a/Negotiate": chat } }, "Hub path 'a/Negotiate' cannot end in 'negotiate'."],
