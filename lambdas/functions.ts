@@ -1,6 +1,6 @@
 // The wiring: from a service and the environment to the six functions. Nothing else constructs anything.
 
-import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
+import { accessTokenBearer, connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
 import { emfMetrics } from "./emf-metrics.ts";
@@ -20,6 +20,7 @@ import {
   hubsBeyondFrames,
   isService,
   type Log,
+  type NegotiatePorts,
   type ServerPorts,
   type Service,
   type Workers,
@@ -37,7 +38,7 @@ export { ConfigurationError };
 
 /** `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_TOKEN_SECRET`. */
 export function connectFunction(service: Service, environment: Environment) {
-  const ports = { ...admissionPorts(service), ...tablePorts(environment), tokens: tokensFrom(environment) };
+  const ports = { ...admissionPorts(service, environment), ...tablePorts(environment) };
   return connectHandler({ ...ports, ...socketPorts(environment, ports.log) });
 }
 
@@ -54,9 +55,8 @@ export function disconnectFunction(service: Service, environment: Environment) {
 /** `POST /{hub}/negotiate` and `/{hub}/refresh`. Reads `SIGNALR_TABLE` and `SIGNALR_TOKEN_SECRET`. */
 export function negotiateFunction(service: Service, environment: Environment) {
   return negotiateHandler({
-    ...admissionPorts(service),
+    ...admissionPorts(service, environment),
     ...tablePorts(environment),
-    tokens: tokensFrom(environment),
   });
 }
 
@@ -70,9 +70,11 @@ export function sweepFunction(service: Service, environment: Environment) {
   return sweepHandler(serverPorts(service, environment));
 }
 
-/** Turns `auth` of a service into the port. */
-export function authenticatorOf({ auth }: Service, clock: Clock, log: Log): Authenticate | undefined {
-  return auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock, log);
+/** Turns `auth` of a service into the port, behind the tokens of `signalr-lambda/negotiate`. */
+export function authenticatorOf(service: Service, tokenSecret: string, clock: Clock, log: Log): Authenticate {
+  const { auth } = service;
+  const own = auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock, log);
+  return accessTokenBearer({ secret: tokenSecret, service, clock, log }, own);
 }
 
 /** @throws ConfigurationError for anything that `defineService` did not return. */
@@ -97,13 +99,14 @@ function warnOfSizes(service: Service, log: Log): void {
   log.warn("Over WebSockets a message holds 32768 bytes at most: `maximumReceiveMessageSize` is above that.", { hubs });
 }
 
-type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
+type CommonPorts = AdmissionPorts & Pick<NegotiatePorts, "clock" | "random" | "tokens">;
 
-function admissionPorts(given: Service): CommonPorts {
+function admissionPorts(given: Service, environment: Environment): CommonPorts {
   const service = checkService(given);
   const log = jsonLog();
-  const authenticate = authenticatorOf(service, systemClock, log);
-  return { service, authenticate, log, clock: systemClock, random: systemRandom };
+  const secret = required(environment, "SIGNALR_TOKEN_SECRET");
+  const authenticate = authenticatorOf(service, secret, systemClock, log);
+  return { service, authenticate, tokens: connectionTokens(secret), log, clock: systemClock, random: systemRandom };
 }
 
 function serverPorts(given: Service, environment: Environment): ServerPorts {
@@ -152,10 +155,6 @@ function tablePorts(environment: Environment) {
 function socketPorts(environment: Environment, log: Log) {
   const client = managementClient(required(environment, "SIGNALR_CALLBACK_URL"));
   return { dialect: core, transports: apiGatewayTransports({ client, clock: systemClock, log }) };
-}
-
-function tokensFrom(environment: Environment) {
-  return connectionTokens(required(environment, "SIGNALR_TOKEN_SECRET"));
 }
 
 function required(environment: Environment, name: string): string {
