@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^signalr-lambda$/, replacement: source("./lambdas/index.ts") },
       { find: "signalr-lambda/aws", replacement: source("./lambdas/functions.ts") },
       { find: "signalr-lambda/local", replacement: source("./lambdas/local-server.ts") },
+      { find: "signalr-lambda/negotiate", replacement: source("./lambdas/negotiator.ts") },
       { find: "signalr-lambda/protocol", replacement: source("./lambdas/protocol/index.ts") },
       { find: "signalr-lambda/client", replacement: source("./lambdas/client/index.ts") },
       { find: "signalr-lambda/cdk", replacement: source("./infra/index.ts") },

@@ -5,6 +5,7 @@ import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
 import type { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
+import type { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
 import { HUB_PARAMETER } from "../lambdas/apigateway/index.ts";
 import type { FunctionName } from "./bundling.ts";
@@ -89,6 +90,8 @@ export class SignalRService extends Construct {
   readonly functions: ServiceFunctions;
   /** The environment of a container or server that sends with `createHubContext`; see {@link grantSend}. */
   readonly senderEnvironment: { readonly SIGNALR_TABLE: string; readonly SIGNALR_CALLBACK_URL: string };
+  /** Signs connection tokens, and the access tokens of `createNegotiator`. Whoever has it can be any user. */
+  readonly tokenSecret: Secret;
   readonly #sockets: Sockets;
 
   /** @throws ServiceFileError when `entry` is no file that could be a service. */
@@ -101,13 +104,14 @@ export class SignalRService extends Construct {
 
     const table = createTable(this, removalPolicy);
     const sockets = new Sockets(this, "Sockets", { logs, cloudWatchRole: props.cloudWatchRole ?? true });
+    const tokenSecret = createTokenSecret(this);
     const functions = createFunctions(this, {
       servicePath,
       logs,
       memorySize: props.memorySize ?? 512,
       tableName: table.tableName,
       callbackUrl: sockets.stage.callbackUrl,
-      tokenSecret: tokenSecretReference(createTokenSecret(this)),
+      tokenSecret: tokenSecretReference(tokenSecret),
       ...(props.metrics === true && { metrics: this.node.path }),
     });
     grant(functions, table, sockets);
@@ -117,6 +121,7 @@ export class SignalRService extends Construct {
 
     this.table = table;
     this.functions = functions;
+    this.tokenSecret = tokenSecret;
     this.#sockets = sockets;
     this.senderEnvironment = { SIGNALR_TABLE: table.tableName, SIGNALR_CALLBACK_URL: sockets.stage.callbackUrl };
     this.socketUrl = `${sockets.stage.url}?${HUB_PARAMETER}=`;
@@ -129,6 +134,14 @@ export class SignalRService extends Construct {
   grantSend(grantee: IGrantable): Grant {
     const onTable = { grantee, actions: [...SEND_ACTIONS], resourceArns: [this.table.tableArn] };
     return Grant.addToPrincipal(onTable).combine(this.#sockets.grantManage(grantee));
+  }
+
+  /**
+   * Lets a function answer negotiate with `createNegotiator`: it is told the token secret, as connect and negotiate are.
+   * A container takes {@link tokenSecret} as its `SIGNALR_TOKEN_SECRET`.
+   */
+  addNegotiator(handler: LambdaFunction): void {
+    handler.addEnvironment("SIGNALR_TOKEN_SECRET", tokenSecretReference(this.tokenSecret));
   }
 
   /** Lets a function send with `createHubContext`: rights and environment. */

@@ -1,4 +1,4 @@
-// The secret that connection tokens are signed with.
+// The secret that connection tokens and access tokens are signed with.
 import { RemovalPolicy } from "aws-cdk-lib";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";

@@ -17,7 +17,8 @@ Serves the service that FILE exports as default, and reloads it on change withou
   --pages D     serve the files of a directory to browsers; TypeScript is compiled
   --pages P=D   the same below /P/; both may be given several times
   --run COMMAND runs a command beside the server, in the environment by which
-                createHubContext finds it; may be given several times
+                createHubContext and createNegotiator find it; may be given
+                several times
 
        signalr-lambda token --secret S --sub USER [options]
 

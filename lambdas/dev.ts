@@ -78,7 +78,9 @@ export async function dev(
 function printEnvironment(environment: Readonly<Record<string, string>>): void {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   if (variables.length === 0) return;
-  console.log("Before a command, this lets it send to clients here (createHubContext):");
+  console.log(
+    "Before a command, this lets it send to clients here (createHubContext), and answer for them (createNegotiator):",
+  );
   console.log(variables.join(" "));
 }
 

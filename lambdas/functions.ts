@@ -1,6 +1,6 @@
 // The wiring: from a service and the environment to the eight functions. Nothing else constructs anything.
 
-import { connectionTokens, jwtAuthenticator } from "./auth/index.ts";
+import { accessTokenBearer, connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
 import { emfMetrics } from "./emf-metrics.ts";
@@ -21,8 +21,10 @@ import {
   type AdmissionPorts,
   type Authenticate,
   type Clock,
+  hubsBeyondFrames,
   isService,
   type Log,
+  type NegotiatePorts,
   type ServerPorts,
   type Service,
   type Workers,
@@ -43,8 +45,8 @@ export { ConfigurationError };
  * is there.
  */
 export function connectFunction(service: Service, environment: Environment) {
-  const ports = { ...admissionPorts(service), ...tablePorts(environment), tokens: tokensFrom(environment) };
-  return connectHandler({ ...ports, ...socketPorts(environment, ports.log), ...originPorts(environment) });
+  const ports = { ...admissionPorts(service, environment), ...tablePorts(environment) };
+  return connectHandler({ ...ports, ...socketPorts(environment, ports), ...originPorts(environment) });
 }
 
 /** `$default`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`, and `SIGNALR_METRICS` if it is there. */
@@ -63,9 +65,8 @@ export function disconnectFunction(service: Service, environment: Environment) {
  */
 export function negotiateFunction(service: Service, environment: Environment) {
   return negotiateHandler({
-    ...admissionPorts(service),
+    ...admissionPorts(service, environment),
     ...tablePorts(environment),
-    tokens: tokensFrom(environment),
     ...originPorts(environment),
   });
 }
@@ -90,9 +91,11 @@ export function sweepFunction(service: Service, environment: Environment) {
   return sweepHandler(serverPorts(service, environment));
 }
 
-/** Turns `auth` of a service into the port. */
-export function authenticatorOf({ auth }: Service, clock: Clock, log: Log): Authenticate | undefined {
-  return auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock, log);
+/** Turns `auth` of a service into the port, behind the tokens of `signalr-lambda/negotiate`. */
+export function authenticatorOf(service: Service, tokenSecret: string, clock: Clock, log: Log): Authenticate {
+  const { auth } = service;
+  const own = auth === undefined || typeof auth === "function" ? auth : jwtAuthenticator(auth.options, clock, log);
+  return accessTokenBearer({ secret: tokenSecret, service, clock, log }, own);
 }
 
 /** @throws ConfigurationError for anything that `defineService` did not return. */
@@ -110,26 +113,35 @@ function warnOfDetails({ hubs }: Service, log: Log): void {
   });
 }
 
-type CommonPorts = AdmissionPorts & Pick<ServerPorts, "clock" | "random">;
+/** What is larger than a frame does not get here over a socket, whatever the option says. */
+function warnOfSizes(service: Service, log: Log): void {
+  const hubs = hubsBeyondFrames(service);
+  if (hubs.length === 0) return;
+  log.warn("Over WebSockets a message holds 32768 bytes at most: `maximumReceiveMessageSize` is above that.", { hubs });
+}
 
-function admissionPorts(given: Service): CommonPorts {
+type CommonPorts = AdmissionPorts & Pick<NegotiatePorts, "clock" | "random" | "tokens">;
+
+function admissionPorts(given: Service, environment: Environment): CommonPorts {
   const service = checkService(given);
   const log = jsonLog();
-  const authenticate = authenticatorOf(service, systemClock, log);
-  return { service, authenticate, log, clock: systemClock, random: systemRandom };
+  const secret = required(environment, "SIGNALR_TOKEN_SECRET");
+  const authenticate = authenticatorOf(service, secret, systemClock, log);
+  return { service, authenticate, tokens: connectionTokens(secret), log, clock: systemClock, random: systemRandom };
 }
 
 function serverPorts(given: Service, environment: Environment): ServerPorts {
   return { ...callerPorts(given, environment), workers: workersFrom(environment) };
 }
 
-function transportPorts(given: Service, environment: Environment): TransportPorts {
+function httpTransportPorts(given: Service, environment: Environment) {
   const ports = serverPorts(given, environment);
+  const secret = required(environment, "SIGNALR_TOKEN_SECRET");
   return {
     ...ports,
     ...originPorts(environment),
-    authenticate: authenticatorOf(ports.service, ports.clock, ports.log),
-    tokens: tokensFrom(environment),
+    tokens: connectionTokens(secret),
+    authenticate: authenticatorOf(ports.service, secret, ports.clock, ports.log),
   };
 }
 
@@ -151,6 +163,7 @@ function callerPorts(given: Service, environment: Environment): Omit<ServerPorts
   // These are the functions that run hub methods.
   logUnhandledRejections(log);
   warnOfDetails(service, log);
+  warnOfSizes(service, log);
   return {
     service,
     log,
@@ -179,10 +192,6 @@ function socketPorts(environment: Environment, log: Log) {
 /** Without a distribution there is no secret, and everybody may come. */
 function originPorts({ SIGNALR_ORIGIN_SECRET: secret }: Environment): OriginPorts {
   return secret === undefined || secret === "" ? {} : { originSecret: secret };
-}
-
-function tokensFrom(environment: Environment) {
-  return connectionTokens(required(environment, "SIGNALR_TOKEN_SECRET"));
 }
 
 function required(environment: Environment, name: string): string {

@@ -49,6 +49,7 @@ export {
   type ShortMethod,
   type SingleClientProxy,
   type TraceContext,
+  type TransportName,
   type Upload,
   type User,
   type UserChange,

@@ -69,7 +69,7 @@ export function handlersOf(service: Service, means: Omit<LocalMeans, "database">
   const { clock, log, tokenSecret, originSecret } = means;
   const all = {
     service: asLocal(service),
-    authenticate: authenticatorOf(service, clock, log),
+    authenticate: authenticatorOf(service, tokenSecret, clock, log),
     store,
     transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),
     tokens: connectionTokens(tokenSecret),

@@ -21,8 +21,8 @@ export interface LocalServerOptions {
    */
   readonly faultApi?: boolean;
   /**
-   * Lets other processes of this machine read and write the table, as `createHubContext` does, with
-   * {@link LocalServer.environment}. On a loopback address only. @default false
+   * Lets other processes of this machine read and write the table, as `createHubContext` does, and sign access tokens,
+   * as `createNegotiator` does, with {@link LocalServer.environment}. On a loopback address only. @default false
    */
   readonly tableApi?: boolean;
   /**
@@ -45,7 +45,10 @@ export interface LocalServer {
   readonly faults: Faults;
   /** The table, for whoever wants to look into it. */
   readonly table: { readonly client: DynamoDBClient; readonly name: string };
-  /** What `createHubContext` finds this server by in another process of this machine. Empty without `tableApi`. */
+  /**
+   * What `createHubContext` and `createNegotiator` find this server by in another process of this machine. Empty without
+   * `tableApi`.
+   */
   readonly environment: Readonly<Record<string, string>>;
   /** The sockets that are open. Times are epoch milliseconds. */
   transports(): readonly { readonly id: string; readonly connectedAt: number; readonly lastActiveAt: number }[];

@@ -134,7 +134,7 @@ async function serve(
     url: gateway.url,
     callbackUrl: gateway.callbackUrl,
     faults: gateway.faults,
-    environment: tableApi ? environmentOf(gateway, database) : {},
+    environment: tableApi ? environmentOf(gateway, database, secret) : {},
     table: { client: database.client, name: database.tableName },
     transports: () => gateway.transports(),
     replace(next) {
@@ -150,10 +150,16 @@ async function serve(
 
 /** For a process beside this one. Another engine is found there as it was here. */
 function environmentOf(
-  { callbackUrl, tableUrl }: LocalGateway,
+  { url, callbackUrl, tableUrl }: LocalGateway,
   { tableName, requestHandler }: LocalDatabase,
+  secret: string,
 ): Readonly<Record<string, string>> {
-  const names = { SIGNALR_TABLE: tableName, SIGNALR_CALLBACK_URL: callbackUrl };
+  const names = {
+    SIGNALR_TABLE: tableName,
+    SIGNALR_CALLBACK_URL: callbackUrl,
+    SIGNALR_URL: url,
+    SIGNALR_TOKEN_SECRET: secret,
+  };
   if (requestHandler !== undefined) {
     // On an address that is not loopback nobody else gets at the table.
     return tableUrl === undefined ? {} : { ...names, AWS_ENDPOINT_URL_DYNAMODB: tableUrl, ...UNUSED_ENVIRONMENT };

@@ -122,7 +122,7 @@ describe("signalr-lambda dev", () => {
     expect((await fetch(`${url}/_gateway/faults`, foreign)).status).toBe(403);
   });
 
-  it("prints, on one line, what a second process sends with, and runs commands with it", async () => {
+  it("prints, on one line, what a second process sends and negotiates with, and runs commands with it", async () => {
     const file = join(directory, "realtime.ts");
     await writeFile(file, service("Hello"));
     const script = join(directory, "told.json");
@@ -134,6 +134,8 @@ describe("signalr-lambda dev", () => {
     expect(environment).toEqual({
       SIGNALR_TABLE: "signalr-lambda",
       SIGNALR_CALLBACK_URL: `${url}/_gateway/prod`,
+      SIGNALR_URL: url,
+      SIGNALR_TOKEN_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/),
       AWS_ENDPOINT_URL_DYNAMODB: `${url}/_gateway/dynamodb`,
       AWS_REGION: "local",
       AWS_ACCESS_KEY_ID: "local",
@@ -152,7 +154,7 @@ describe("signalr-lambda dev", () => {
     const server = start("dev", file, "--port", "0", "--host", "0.0.0.0");
     const lines: string[] = [];
     while (!lines.at(-1)?.startsWith("Watching")) lines.push(await server.line());
-    expect(lines.join()).not.toContain("SIGNALR_TABLE");
+    expect(lines.join()).not.toMatch(/SIGNALR_TABLE|SIGNALR_TOKEN_SECRET/);
   });
 
   it("goes on after a promise that a method left rejected, and logs its error", async () => {

@@ -1,5 +1,7 @@
-import { defineHub, defineService, type Service } from "signalr-lambda";
+import { defineHub, defineService, type Service, type TransportName } from "signalr-lambda";
+import { createNegotiator } from "signalr-lambda/negotiate";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import type { HttpEvent } from "../lambdas/apigateway/index.ts";
 import {
   connectFunction,
   disconnectFunction,
@@ -66,6 +68,36 @@ it.each([
   create(defineService({ hubs: { loud: hub(true), local: hub("local") } }), environment);
   expect(write.mock.calls.map(([line]) => JSON.parse(line))).toEqual([
     expect.objectContaining({ level: "warn", hubs: ["loud"] }),
+  ]);
+});
+
+it("the negotiate function takes the tokens that createNegotiator makes with the same secret, and no others", async () => {
+  const write = vi.spyOn(console, "log").mockReturnValue();
+  onTestFinished(() => write.mockRestore());
+  const members = defineService({ hubs: { chat: defineHub()({ methods: {}, authorize: true }) } });
+  const negotiate = negotiateFunction(members, environment);
+  const statusFor = async (secret: string) => {
+    const { accessToken } = await createNegotiator({ url: "https://a.example", secret }).negotiate({ hub: "chat" });
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const requestContext = { http: { method: "POST", sourceIp: "127.0.0.1" } };
+    return (await negotiate({ rawPath: "/chat/negotiate", headers, requestContext } as unknown as HttpEvent))
+      .statusCode;
+  };
+  expect(await statusFor(environment.SIGNALR_TOKEN_SECRET)).toBe(200);
+  expect(await statusFor("another-secret-of-32-characters!")).toBe(401);
+});
+
+it("the message function warns when it starts with hubs that would take more than a socket carries", () => {
+  const write = vi.spyOn(console, "log").mockReturnValue();
+  onTestFinished(() => write.mockRestore());
+  const hub = (maximumReceiveMessageSize: number, ...transports: TransportName[]) =>
+    defineHub()({ methods: {}, maximumReceiveMessageSize, transports });
+  const polled = hub(700_000, "LongPolling");
+  messageFunction(defineService({ hubs: { polled, small: hub(32_768, "WebSockets") } }), environment);
+  expect(write).not.toHaveBeenCalled();
+  messageFunction(defineService({ hubs: { polled, large: hub(32_769, "WebSockets", "LongPolling") } }), environment);
+  expect(write.mock.calls.map(([line]) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: "warn", message: expect.stringContaining("32768"), hubs: ["large"] }),
   ]);
 });
 

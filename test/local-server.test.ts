@@ -132,6 +132,8 @@ it("tells another process where it is only when that may use the table, and not 
   expect(server.environment).toEqual({
     SIGNALR_TABLE: server.table.name,
     SIGNALR_CALLBACK_URL: server.callbackUrl,
+    SIGNALR_URL: server.url,
+    SIGNALR_TOKEN_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/),
     AWS_ENDPOINT_URL_DYNAMODB: `${server.url}/_gateway/dynamodb`,
     AWS_REGION: "local",
     AWS_ACCESS_KEY_ID: "local",
@@ -150,6 +152,8 @@ it("passes on where another engine is, if it uses one", async () => {
   expect(server.environment).toEqual({
     SIGNALR_TABLE: server.table.name,
     SIGNALR_CALLBACK_URL: server.callbackUrl,
+    SIGNALR_URL: server.url,
+    SIGNALR_TOKEN_SECRET: expect.stringMatching(/^[0-9a-f]{64}$/),
     AWS_ENDPOINT_URL_DYNAMODB: `${engine.url}/_gateway/dynamodb`,
   });
 });

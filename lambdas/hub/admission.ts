@@ -3,7 +3,7 @@
 import { isAuthorized } from "./authorization.ts";
 import type { HubEntry, Service } from "./define-service.ts";
 import { isTooLong, NAME_BYTES } from "./names.ts";
-import type { Authenticate, AuthRequest, Claims, ClientRequest, Log } from "./ports.ts";
+import type { Authenticate, AuthRequest, Claims, ClientRequest, ConnectionTokens, Log } from "./ports.ts";
 import type { User } from "./store.ts";
 
 export interface AdmissionPorts {
@@ -26,11 +26,19 @@ export interface Admission {
 
 export const ANONYMOUS: User = { isAuthenticated: false, name: undefined, roles: [], claims: {} };
 
-/** Finds the hub and the user, or says which status the client is to get. */
-export async function admit(ports: AdmissionPorts, request: ClientRequest): Promise<Admission | Refusal> {
+/**
+ * Finds the hub and the user, or says which status the client is to get.
+ *
+ * @param negotiatedAt of the connection that the request is for, as {@link AuthRequest} has it.
+ */
+export async function admit(
+  ports: AdmissionPorts,
+  request: ClientRequest,
+  negotiatedAt?: number,
+): Promise<Admission | Refusal> {
   const hub = admitTo(ports, request);
   if (isRefusal(hub)) return hub;
-  const identity = await identify(ports, request);
+  const identity = await identify(ports, request, negotiatedAt);
   if (isRefusal(identity)) return identity;
   const { user, userIdentifier } = identity;
   return (await refuse(ports, hub, user, userIdentifier)) ?? { hub, user, userIdentifier };
@@ -47,8 +55,9 @@ export function admitTo(ports: AdmissionPorts, request: ClientRequest): HubEntry
 export async function identify(
   ports: AdmissionPorts,
   request: ClientRequest,
+  negotiatedAt?: number,
 ): Promise<Pick<Admission, "user" | "userIdentifier"> | Refusal> {
-  const claims = await authenticate(ports, request);
+  const claims = await authenticate(ports, toAuthRequest(request, negotiatedAt));
   if (claims === "unknown") return { status: 500, body: "Authentication is not available" };
   const user = claims === null ? ANONYMOUS : toUser(claims, ports.service);
   const userIdentifier = claims === null ? undefined : firstClaim(claims, ports.service.claimTypes.userIdentifier);
@@ -60,6 +69,16 @@ export async function identify(
 
 export function isRefusal(value: object): value is Refusal {
   return "status" in value;
+}
+
+/** When the connection was negotiated whose token a transport brings; undefined without one of the hub's. */
+export async function negotiatedAt(
+  { tokens }: { readonly tokens: ConnectionTokens },
+  { hubPath, query }: ClientRequest,
+): Promise<number | undefined> {
+  const token = queryValue(query, "id");
+  const claims = token === undefined ? undefined : await tokens.verify(token);
+  return claims?.hub.toLowerCase() === hubPath.toLowerCase() ? claims.issuedAt : undefined;
 }
 
 /** A query parameter the protocol names; ASP.NET Core finds them in any case. */
@@ -81,7 +100,10 @@ async function refuse(
 }
 
 /** A client that is no browser sends no Origin. A page of the same host may connect unless a list says otherwise. */
-function isOriginAllowed({ service, log }: AdmissionPorts, request: ClientRequest): boolean {
+export function isOriginAllowed(
+  { service, log }: Pick<AdmissionPorts, "service" | "log">,
+  request: ClientRequest,
+): boolean {
   const { origin, host } = request.headers;
   if (origin === undefined || isListed(origin, service.allowedOrigins)) return true;
   if (service.allowedOrigins === undefined && URL.canParse(origin) && new URL(origin).host === host) return true;
@@ -93,10 +115,10 @@ export function isListed(origin: string, allowed: readonly string[] | undefined)
   return allowed !== undefined && (allowed.includes("*") || allowed.includes(origin));
 }
 
-async function authenticate(ports: AdmissionPorts, request: ClientRequest): Promise<Claims | null | "unknown"> {
+async function authenticate(ports: AdmissionPorts, request: AuthRequest): Promise<Claims | null | "unknown"> {
   if (ports.authenticate === undefined) return null;
   try {
-    return (await ports.authenticate(toAuthRequest(request))) ?? null;
+    return (await ports.authenticate(request)) ?? null;
   } catch (error) {
     // Whoever cannot be judged is neither let in as anonymous nor told that they are unauthorised.
     ports.log.error("`auth` failed: it can not tell who sent the request.", { error });
@@ -104,12 +126,13 @@ async function authenticate(ports: AdmissionPorts, request: ClientRequest): Prom
   }
 }
 
-function toAuthRequest(request: ClientRequest): AuthRequest {
+function toAuthRequest(request: ClientRequest, negotiatedAt: number | undefined): AuthRequest {
   const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
   return {
     ...request,
     cookies: parseCookies(request.headers.cookie),
     token: bearer ?? queryValue(request.query, "access_token"),
+    negotiatedAt,
   };
 }
 

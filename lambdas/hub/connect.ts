@@ -1,9 +1,18 @@
 // A transport asks to be let in. Whatever must fail fails here: a socket that is accepted and then closed makes a
 // stock client come back in a hot loop.
 
-import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue, type Refusal } from "./admission.ts";
+import {
+  type Admission,
+  type AdmissionPorts,
+  admit,
+  isRefusal,
+  negotiatedAt,
+  queryValue,
+  type Refusal,
+} from "./admission.ts";
 import type { ClosingPorts } from "./closing.ts";
 import { endConnection, TOMBSTONE } from "./ending.ts";
+import { refuseTransport } from "./offered-transports.ts";
 import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
 import type { ConnectionState, RequestInfo } from "./store.ts";
@@ -42,8 +51,10 @@ const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
 
 /** Undefined when the transport is accepted, else why not. */
 export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
-  const admission = await admit(ports, request);
+  const admission = await admit(ports, request, await negotiatedAt(ports, request));
   if (isRefusal(admission)) return admission;
+  const refused = refuseTransport(admission.hub, "WebSockets");
+  if (refused !== undefined) return refused;
   const found = await findConnection(ports, request, admission);
   if (isRefusal(found)) return found;
   const { connectionId, issuedAt } = found;

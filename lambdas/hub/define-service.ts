@@ -4,6 +4,7 @@ import { type Authorize, checkPolicies, type Demand, type Policy } from "./autho
 import type { AnyHubDefinition } from "./define-hub.ts";
 import { type AnyHubFilter, checkFilters } from "./filters.ts";
 import { type HubOptions, hubOptions } from "./hub-options.ts";
+import { checkHubPath } from "./hub-path.ts";
 import type { Authenticate } from "./ports.ts";
 import { checkServices, type ServicesFactory, type ServicesFor } from "./services.ts";
 
@@ -194,11 +195,7 @@ function checkHubs(hubs: ServiceOptions["hubs"], common: HubOptions): ReadonlyMa
   if (entries.length === 0) throw new TypeError("defineService needs `hubs`: at least one, by its path.");
   const byPath = new Map<string, HubEntry>();
   for (const [path, definition] of entries) {
-    if (!/^[\w.~-]+(\/[\w.~-]+)*$/.test(path) || path.length > 100) {
-      throw new TypeError(
-        `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
-      );
-    }
+    checkHubPath(path);
     if (/(^|\/)negotiate$/i.test(path)) throw new TypeError(`Hub path '${path}' cannot end in 'negotiate'.`);
     if (/\/refresh$/i.test(path)) throw new TypeError(`Hub path '${path}' cannot end in '/refresh'.`);
     if (byPath.has(path.toLowerCase()))

@@ -1,8 +1,14 @@
 // What a service says for all of its hubs, and a hub for itself.
 
 import type { Service } from "./define-service.ts";
+import { checkTransports, type TransportName } from "./offered-transports.ts";
 
 export interface HubOptions {
+  /**
+   * The transports that clients may use, in any order: negotiate offers `WebSockets`, `ServerSentEvents`, `LongPolling`
+   * in this one, and requests for the others are answered with 404. @default ["WebSockets"]
+   */
+  readonly transports?: readonly TransportName[];
   /**
    * Whether clients read the messages of errors that are no HubException: never in production. `"local"` says yes to
    * those of a local server, and no wherever it is deployed. @default false
@@ -10,7 +16,7 @@ export interface HubOptions {
   readonly enableDetailedErrors?: boolean | "local";
   /**
    * Largest message from a client, with the character that ends it. A larger one closes the connection. Bytes, at most
-   * 32768, which is what API Gateway carries. @default 32768
+   * 700000. Over WebSockets nothing above 32768 arrives whatever it is: API Gateway closes the socket. @default 32768
    */
   readonly maximumReceiveMessageSize?: number;
   /**
@@ -24,9 +30,19 @@ export interface HubOptions {
   readonly streamBufferCapacity?: number;
 }
 
+/** API Gateway's largest frame of a WebSocket. Bytes. */
+export const MAXIMUM_FRAME_SIZE = 32_768;
+
+/**
+ * What comes over HTTP may be handed on to a function that nobody waits for, whose event holds 1 MB: with a binary
+ * message in base64 (four characters for three bytes), and room for what stands around it. Bytes.
+ */
+export const MAXIMUM_MESSAGE_SIZE = 700_000;
+
 const DEFAULTS: Required<HubOptions> = {
+  transports: ["WebSockets"],
   enableDetailedErrors: false,
-  maximumReceiveMessageSize: 32_768,
+  maximumReceiveMessageSize: MAXIMUM_FRAME_SIZE,
   maximumParallelInvocationsPerClient: 1,
   streamBufferCapacity: 1000,
 };
@@ -40,6 +56,7 @@ export const HUB_OPTION_NAMES = Object.keys(DEFAULTS) as readonly (keyof HubOpti
 export function hubOptions(...given: readonly HubOptions[]): Required<HubOptions> {
   for (const options of given) checkHubOptions(options);
   return {
+    transports: first(given, "transports"),
     enableDetailedErrors: first(given, "enableDetailedErrors"),
     maximumReceiveMessageSize: first(given, "maximumReceiveMessageSize"),
     maximumParallelInvocationsPerClient: first(given, "maximumParallelInvocationsPerClient"),
@@ -49,11 +66,13 @@ export function hubOptions(...given: readonly HubOptions[]): Required<HubOptions
 
 /** @throws TypeError that names the option. */
 export function checkHubOptions({
+  transports,
   enableDetailedErrors,
   maximumReceiveMessageSize: size,
   maximumParallelInvocationsPerClient: parallel,
   streamBufferCapacity: items,
 }: HubOptions): void {
+  if (transports !== undefined) checkTransports(transports);
   if (enableDetailedErrors !== undefined && ![true, false, "local"].includes(enableDetailedErrors)) {
     throw new TypeError('`enableDetailedErrors` must be true, false or "local".');
   }
@@ -65,10 +84,9 @@ export function checkHubOptions({
   if (items !== undefined && !(Number.isSafeInteger(items) && items >= 1)) {
     throw new TypeError(`\`streamBufferCapacity\` is ${items}; it is a number of items, 1 or more.`);
   }
-  if (size === undefined || (Number.isSafeInteger(size) && size > 0 && size <= DEFAULTS.maximumReceiveMessageSize))
-    return;
+  if (size === undefined || (Number.isSafeInteger(size) && size > 0 && size <= MAXIMUM_MESSAGE_SIZE)) return;
   throw new TypeError(
-    `\`maximumReceiveMessageSize\` is ${size}; it is a number of bytes, from 1 to 32768: API Gateway carries no more.`,
+    `\`maximumReceiveMessageSize\` is ${size}; it is a number of bytes, from 1 to ${MAXIMUM_MESSAGE_SIZE}.`,
   );
 }
 
@@ -85,6 +103,14 @@ export function detailOf({ enableDetailedErrors }: Required<HubOptions>, text: s
 /** The largest message that any hub takes. Bytes. */
 export function largestMessage({ hubs }: Pick<Service, "hubs">): number {
   return Math.max(...[...hubs.values()].map(({ options }) => options.maximumReceiveMessageSize));
+}
+
+/** The hubs whose limit is above what a WebSocket can carry, by path: there it is API Gateway that says what is too large. */
+export function hubsBeyondFrames({ hubs }: Pick<Service, "hubs">): readonly string[] {
+  return [...hubs.values()]
+    .filter(({ options }) => options.transports.includes("WebSockets"))
+    .filter(({ options }) => options.maximumReceiveMessageSize > MAXIMUM_FRAME_SIZE)
+    .map(({ path }) => path);
 }
 
 /** The service as a local server runs it. */

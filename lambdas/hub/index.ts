@@ -38,8 +38,9 @@ export type {
 } from "./hub-caller.ts";
 export { type ClientOf, type HubContext, openHubContext } from "./hub-context.ts";
 export { HubException } from "./hub-exception.ts";
-export { asLocal, type HubOptions } from "./hub-options.ts";
+export { asLocal, type HubOptions, hubsBeyondFrames } from "./hub-options.ts";
 export type { HubServer } from "./hub-server.ts";
+export type { TransportName } from "./offered-transports.ts";
 export type * from "./ports.ts";
 export {
   type ConnectionPage,

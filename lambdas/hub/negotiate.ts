@@ -3,7 +3,8 @@
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#post-endpoint-basenegotiate-request
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } from "./admission.ts";
-import { corsHeaders, preflight } from "./cors.ts";
+import { answerPreflight, corsHeaders } from "./cors.ts";
+import { offeredTransports } from "./offered-transports.ts";
 import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
 import { resumeKeyOf } from "./resume.ts";
 import type { Store } from "./store.ts";
@@ -27,13 +28,14 @@ export interface HttpResponse {
   readonly isBinary?: boolean;
 }
 
-/** Only sockets, only text: API Gateway refuses binary frames. */
-const TRANSPORTS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
 const TEXT = { "content-type": "text/plain" };
+const NOTHING_FOR_JAVA =
+  "The Java client sends binary frames only, which need LongPolling, and this hub's `transports` are without it.";
 
 export async function negotiate(ports: NegotiatePorts, request: HttpRequest): Promise<HttpResponse> {
+  const preflight = answerPreflight(ports, request);
+  if (preflight !== undefined) return preflight;
   const cors = corsHeaders(ports.service, request);
-  if (request.method === "OPTIONS") return { status: 204, headers: { ...cors, ...preflight(request, cors) }, body: "" };
   if (request.method !== "POST")
     return { status: 405, headers: { ...TEXT, ...cors, allow: "POST" }, body: "Method not allowed" };
   const admission = await admit(ports, request);
@@ -51,11 +53,14 @@ async function offer(
   request: HttpRequest,
   { hub, userIdentifier }: Admission,
 ): Promise<object> {
+  const availableTransports = offeredTransports(hub, request);
+  if (availableTransports.length === 0) return { error: NOTHING_FOR_JAVA };
   const resumeKey = await resumeKeyOf(ports, request, hub.path, userIdentifier);
   const known = resumeKey === undefined ? undefined : await ports.store.connectionOfKey(resumeKey);
   const connectionId = known ?? ports.random.id();
   const asks = queryValue(request.query, "useStatefulReconnect")?.toLowerCase() === "true";
-  const stateful = asks && version > 0;
+  // A client that was granted it once would never work again without, and only sockets have it.
+  const stateful = asks && version > 0 && hub.options.transports.includes("WebSockets");
   const token = await ports.tokens.issue({
     hub: hub.path,
     connectionId,
@@ -64,10 +69,9 @@ async function offer(
     issuedAt: ports.clock.now(),
   });
   // Version 0 knows one id only, and connects with it.
-  if (version === 0) return { negotiateVersion: 0, connectionId: token, availableTransports: TRANSPORTS };
-  // Always granted: a client that was granted it once would never work again without.
+  if (version === 0) return { negotiateVersion: 0, connectionId: token, availableTransports };
   const granted = stateful ? { useStatefulReconnect: true } : {};
-  return { negotiateVersion: 1, connectionId, connectionToken: token, ...granted, availableTransports: TRANSPORTS };
+  return { negotiateVersion: 1, connectionId, connectionToken: token, ...granted, availableTransports };
 }
 
 function parseVersion(text: string | undefined): { readonly version: 0 | 1 } | { readonly error: string } {

@@ -98,6 +98,11 @@ export interface AuthRequest extends ClientRequest {
   readonly cookies: Readonly<Record<string, string | undefined>>;
   /** The bearer token of the `Authorization` header, else of the `access_token` query parameter. */
   readonly token: string | undefined;
+  /**
+   * When the connection was negotiated that a transport asks for: epoch milliseconds. Undefined when it is negotiated,
+   * when its token is refreshed, and without a connection token of this hub.
+   */
+  readonly negotiatedAt?: number | undefined;
 }
 
 /** Says who sent a request: their claims, or null for nobody that is known. Throws only when it cannot tell. */

@@ -4,7 +4,7 @@
 // comes between is made again where the connection is then.
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } from "./admission.ts";
-import { corsHeaders, preflight } from "./cors.ts";
+import { answerPreflight, corsHeaders } from "./cors.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { Clock, ConnectionTokenClaims, ConnectionTokens, Random } from "./ports.ts";
 import type { Store, TransportState } from "./store.ts";
@@ -32,6 +32,8 @@ const MOST_TRIES = 6;
 const PAUSE = 200;
 
 export async function refresh(ports: RefreshPorts, request: HttpRequest): Promise<HttpResponse> {
+  const preflight = answerPreflight(ports, request);
+  if (preflight !== undefined) return preflight;
   const cors = corsHeaders(ports.service, request);
   const text = (status: number, body: string, more: Readonly<Record<string, string>> = {}): HttpResponse => ({
     status,
@@ -45,7 +47,6 @@ export async function refresh(ports: RefreshPorts, request: HttpRequest): Promis
   });
   const refuse = (error: RefreshError): HttpResponse => json(STATUS[error], { error });
 
-  if (request.method === "OPTIONS") return { status: 204, headers: { ...cors, ...preflight(request, cors) }, body: "" };
   if (request.method !== "POST") return text(405, "Method not allowed", { allow: "POST" });
   if (!ports.service.enableAuthenticationRefresh) return refuse("refresh_disabled");
   const token = queryValue(request.query, "id");

@@ -157,8 +157,10 @@ describe("a page's origin", () => {
     const response = await service.negotiate("", { method: "OPTIONS", headers }, "/open");
     expect(response.status).toBe(204);
     expect(response.headers.get("access-control-allow-headers")).toBe("authorization,x-requested-with,x-own");
-    expect(response.headers.get("access-control-allow-methods")).toBe("POST");
+    expect(response.headers.get("access-control-allow-methods")).toBe("GET, POST, DELETE, OPTIONS");
+    expect(response.headers.get("access-control-allow-credentials")).toBe("true");
     const refused = await service.negotiate("", { method: "OPTIONS", headers: { origin: "https://evil" } }, "/open");
+    expect(refused.status).toBe(403);
     expect(refused.headers.get("access-control-allow-origin")).toBeNull();
   });
 

@@ -57,7 +57,7 @@ describe("maximumReceiveMessageSize", () => {
 
   const tooLarge = (maximum: number) => ({
     type: 7,
-    error: `Connection closed with an error. InvalidDataException: The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.`,
+    error: `Connection closed with an error. InvalidDataException: The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize.`,
     allowReconnect: true,
   });
 

@@ -15,7 +15,11 @@ const hub = defineHub()({
 
 let service: RunningService;
 beforeAll(async () => {
-  service = await start({ hubs: { chat: hub, "Hubs/Notifications": hub }, requestHeaders: ["X-Trace"] });
+  service = await start({
+    hubs: { chat: hub, "Hubs/Notifications": hub },
+    transports: ["WebSockets"],
+    requestHeaders: ["X-Trace"],
+  });
   return () => service.close();
 });
 
@@ -76,6 +80,20 @@ describe("negotiate", () => {
     expect(response.headers.get("allow")).toBe("POST");
   });
 
+  it.each(["?__proto__=1&constructor=2&negotiateVersion=1", "?negotiateVersion=1&toString=x&valueOf="])(
+    "reads its parameters among those with hostile names: %s",
+    async (query) => {
+      expect(await (await service.negotiate(query)).json()).toMatchObject({ negotiateVersion: 1 });
+    },
+  );
+
+  it.each(["0,1", "1,1", "true", "null", "NaN", "1e0", "0x1"])("takes no %s for a version", async (version) => {
+    const response = await service.negotiate(`?negotiateVersion=${version}`);
+    expect(await response.json()).toEqual({
+      error: `The client requested an invalid protocol version '${version}'`,
+    });
+  });
+
   it("of an unknown hub is the client's 404", async () => {
     await expect(service.connect("/nowhere")).rejects.toThrow(
       /Status code '404' Either this is not a SignalR endpoint or there is a proxy blocking the connection\.$/,
@@ -94,6 +112,13 @@ describe("a connection", () => {
     const { connectionId } = (await (await service.negotiate("")).json()) as Offer;
     const client = await service.open(`/chat?id=${connectionId}`);
     expect(await client.handshake()).toEqual({});
+  });
+
+  it("of a client whose URL asks for version 0 uses its id as its token, too", async () => {
+    const connection = await service.connect("/chat?negotiateVersion=0&room=1");
+    expect(connection.connectionId).toMatch(/\./);
+    expect(await connection.invoke("connectionId")).toMatch(ID);
+    expect(await connection.invoke("request")).toMatchObject({ query: { negotiateVersion: "0", room: "1" } });
   });
 
   it("may skip negotiation", async () => {
@@ -151,5 +176,32 @@ describe("a connection", () => {
     const { connectionToken } = await service.offer();
     await service.clock.advance(20_001);
     await expect(service.open(`/chat?id=${connectionToken}`)).rejects.toThrow(new Refused(404));
+  });
+});
+
+describe("a hub without sockets", () => {
+  const transports = ["ServerSentEvents", "LongPolling"] as const;
+
+  it("refuses them with 404, with negotiation and without", async () => {
+    const service = await serve({ hubs: { chat: defineHub()({ methods: {}, transports }), other: hub } });
+    const { connectionToken } = await service.offer();
+    await expect(service.open(`/chat?id=${connectionToken}`)).rejects.toThrow(new Refused(404));
+    await expect(service.open("/chat")).rejects.toThrow(new Refused(404));
+    expect(service.lines.all).toContainEqual(
+      expect.objectContaining({ reason: "WebSockets transport not supported by this end point type" }),
+    );
+  });
+
+  it("is told to a stock client that has nothing else", async () => {
+    const service = await serve({ hubs: { chat: hub }, transports });
+    await expect(service.connect("/chat", { transport: HttpTransportType.WebSockets })).rejects.toThrow(
+      "Unable to connect to the server with any of the available transports. ServerSentEvents failed: Error: 'ServerSentEvents' is disabled by the client. LongPolling failed: Error: 'LongPolling' is disabled by the client.",
+    );
+  });
+
+  it("grants no stateful reconnect", async () => {
+    const service = await serve({ hubs: { chat: hub }, transports });
+    const answer = await service.negotiate("?negotiateVersion=1&useStatefulReconnect=true");
+    expect(Object.keys((await answer.json()) as object)).not.toContain("useStatefulReconnect");
   });
 });

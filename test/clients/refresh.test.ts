@@ -224,7 +224,7 @@ it("tells a page of an allowed origin that it may refresh, and what came of it",
   const headers = { origin: "https://app.example.com", "access-control-request-headers": "authorization" };
   const preflight = await time.until(fetch(url, { method: "OPTIONS", headers }));
   expect(preflight.status).toBe(204);
-  expect(preflight.headers.get("access-control-allow-methods")).toBe("POST");
+  expect(preflight.headers.get("access-control-allow-methods")).toBe("GET, POST, DELETE, OPTIONS");
   expect(preflight.headers.get("access-control-allow-headers")).toBe("authorization");
   const answer = await time.until(fetch(url, { method: "POST", headers }));
   expect(answer.headers.get("access-control-allow-origin")).toBe("https://app.example.com");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type ConnectRequest, connect } from "../../lambdas/hub/connect.ts";
-import type { ConnectionTokenClaims, Store } from "../../lambdas/hub/index.ts";
+import type { Authenticate, ConnectionTokenClaims, Store } from "../../lambdas/hub/index.ts";
+import { negotiate } from "../../lambdas/hub/negotiate.ts";
 import { admissionPorts, requestFor } from "./requests.ts";
 
 const NOT_FOUND = { status: 404, body: "No Connection with that ID" };
@@ -116,6 +117,46 @@ describe("a transport with a token", () => {
     await ports.store.bury("c", clock.now() + 60_000);
     expect(await connect()).toEqual(NOT_FOUND);
   });
+});
+
+describe("what auth is told of when a transport's connection was negotiated", () => {
+  const told: (number | undefined)[] = [];
+  const auth: Authenticate = ({ negotiatedAt }) => {
+    told.push(negotiatedAt);
+    return null;
+  };
+
+  it.each(["chat", "Chat"])("is the time of its token, however old, at /%s", async (hubPath) => {
+    const { connect, issue } = await opened({ auth });
+    await connect({ hubPath, query: { ID: await issue({ issuedAt: 7 }) } });
+    expect(told.at(-1)).toBe(7);
+  });
+
+  it("is nothing without a token of the hub's own", async () => {
+    const { connect, issue, token } = await opened({ auth });
+    const ids = [undefined, "", "constructor", `${token.slice(0, -1)}!`, await issue({ hub: "members" })];
+    told.length = 0;
+    for (const id of ids) await connect({ query: { id } });
+    expect(told).toEqual(ids.map(() => undefined));
+  });
+
+  it("is nothing at negotiate, whatever it brings", async () => {
+    const { ports, token } = await opened({ auth });
+    await negotiate(ports, { method: "POST", ...requestFor({ query: { id: token } }) });
+    expect(told.at(-1)).toBeUndefined();
+  });
+});
+
+it.each([{}, { query: {} }])("is refused by a hub without sockets, whatever it brings: %j", async (request) => {
+  const { connect, table } = await opened({ transports: ["LongPolling", "ServerSentEvents"] });
+  const body = "WebSockets transport not supported by this end point type";
+  expect(await connect(request)).toEqual({ status: 404, body });
+  expect(table.rows()).toEqual([]);
+});
+
+it("is refused for its user before it is refused for its transport", async () => {
+  const { connect } = await opened({ transports: ["LongPolling"] });
+  expect(await connect({ hubPath: "members" })).toEqual({ status: 401, body: "Unauthorized" });
 });
 
 describe("a transport without a token", () => {

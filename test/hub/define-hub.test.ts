@@ -55,6 +55,7 @@ describe("defineHub", () => {
       null,
       "Admin",
     ].map((authorize): [object, string] => [{ authorize }, "`authorize` of a hub must be true, { roles"]),
+    [{ transports: [] }, "`transports` is []; it is an array of"],
     [{ filters: {} }, "`filters` must be an array of hub filters, the outermost first."],
     ...[null, undefined, "filter", {}, () => undefined, { invokeMethod: true }].map((filter): [object, string] => [
       { filters: [filter] },
@@ -62,7 +63,7 @@ describe("defineHub", () => {
     ]),
     [{ filters: [{ invokeMethod() {}, onConected() {} }] }, "A hub filter does not know 'onConected'."],
     [{ enableDetailedErrors: "yes" }, '`enableDetailedErrors` must be true, false or "local".'],
-    [{ maximumReceiveMessageSize: 65_536 }, "`maximumReceiveMessageSize` is 65536; it is a number of bytes"],
+    [{ maximumReceiveMessageSize: 700_001 }, "`maximumReceiveMessageSize` is 700001; it is a number of bytes"],
     [{ maximumParallelInvocationsPerClient: 0 }, "`maximumParallelInvocationsPerClient` is 0; it is a number of"],
   ])("refuses %j, which would leave a hub open or silent", (part, message) => {
     expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);

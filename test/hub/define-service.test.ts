@@ -31,6 +31,7 @@ describe("defineService", () => {
       services: undefined,
     });
     expect(defineService({ hubs }).hubs.get("chat")?.options).toEqual({
+      transports: expect.arrayContaining(["WebSockets"]),
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 32_768,
       maximumParallelInvocationsPerClient: 1,
@@ -60,6 +61,7 @@ describe("defineService", () => {
 
   it("lets a hub decide for itself", () => {
     const own = {
+      transports: ["ServerSentEvents"] as const,
       enableDetailedErrors: false,
       maximumReceiveMessageSize: 100,
       maximumParallelInvocationsPerClient: 100,
@@ -70,7 +72,12 @@ describe("defineService", () => {
       own: defineHub()({ methods: {}, ...own }),
       half: defineHub()({ methods: {}, ...{ enableDetailedErrors: "local" } }),
     };
-    const common = { maximumReceiveMessageSize: 2000, maximumParallelInvocationsPerClient: 2, streamBufferCapacity: 9 };
+    const common = {
+      transports: ["LongPolling", "WebSockets"] as const,
+      maximumReceiveMessageSize: 2000,
+      maximumParallelInvocationsPerClient: 2,
+      streamBufferCapacity: 9,
+    };
     const service = defineService({ hubs, enableDetailedErrors: true, ...common });
     expect([...service.hubs.values()].map(({ options }) => options)).toEqual([
       { enableDetailedErrors: true, ...common },
@@ -95,10 +102,12 @@ describe("defineService", () => {
   it.each<[object, string]>([
     [{}, "defineService needs `hubs`: at least one, by its path."],
     [{ hubs: {} }, "defineService needs `hubs`: at least one, by its path."],
-    ...["", "/chat", "chat/", "a//b", "a b", "chat?", "chät", "a#b", "x".repeat(101)].map((path): [object, string] => [
-      { hubs: { [path]: chat } },
-      `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
-    ]),
+    ...["", "/chat", "chat/", "a//b", "a b", "chat?", "chät", "a#b", ".", "a/../b", "x".repeat(101)].map(
+      (path): [object, string] => [
+        { hubs: { [path]: chat } },
+        `Hub path '${path}' must be segments of letters, digits and -._~ joined by '/', such as 'chat'.`,
+      ],
+    ),
     [{ hubs: { negotiate: chat } }, "Hub path 'negotiate' cannot end in 'negotiate'."],
     [{ hubs: { "a/Refresh": chat } }, "Hub path 'a/Refresh' cannot end in '/refresh'."],
     [{ hubs: { "a/Negotiate": chat } }, "Hub path 'a/Negotiate' cannot end in 'negotiate'."],
@@ -155,9 +164,9 @@ describe("defineService", () => {
         `\`statefulReconnectBufferSize\` is ${value}; it is a number of bytes, 1024 or more.`,
       ],
     ),
-    ...[0, -1, 0.5, 32_769, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
+    ...[0, -1, 0.5, 700_001, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
       { hubs, maximumReceiveMessageSize: value },
-      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 32768: API Gateway carries no more.`,
+      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 700000.`,
     ]),
     ...[0, -1, 1.5, 101, Number.NaN, Number.POSITIVE_INFINITY, null, "2", true].map((value): [object, string] => [
       { hubs, maximumParallelInvocationsPerClient: value },
@@ -166,6 +175,21 @@ describe("defineService", () => {
     ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, null, "10"].map((value): [object, string] => [
       { hubs, streamBufferCapacity: value },
       `\`streamBufferCapacity\` is ${value}; it is a number of items, 1 or more.`,
+    ]),
+    ...[
+      [],
+      ["Websockets"],
+      ["WebSockets", "WebSockets"],
+      ["WebSockets", 1],
+      ["constructor"],
+      [undefined],
+      "WebSockets",
+      7,
+      null,
+      {},
+    ].map((value): [object, string] => [
+      { hubs, transports: value },
+      `\`transports\` is ${JSON.stringify(value)}; it is an array of "WebSockets", "ServerSentEvents", "LongPolling": at least one, each at most once.`,
     ]),
     ...["Local", "true", 1, null, {}].map((value): [object, string] => [
       { hubs, enableDetailedErrors: value },

@@ -1,6 +1,6 @@
 import { defineHub, defineService } from "signalr-lambda";
 import { expect, it } from "vitest";
-import { asLocal, detailOf, largestMessage, optionsOf } from "../../lambdas/hub/hub-options.ts";
+import { asLocal, detailOf, hubsBeyondFrames, largestMessage, optionsOf } from "../../lambdas/hub/hub-options.ts";
 
 const service = defineService({
   hubs: {
@@ -20,6 +20,7 @@ it("tells details of a hub that says so for local servers there alone", () => {
 
 it.each(["gone", "constructor", "__proto__", ""])("has the defaults for a hub that is not there: %j", (path) => {
   expect(optionsOf(service, path)).toEqual({
+    transports: expect.arrayContaining(["WebSockets"]),
     enableDetailedErrors: false,
     maximumReceiveMessageSize: 32_768,
     maximumParallelInvocationsPerClient: 1,
@@ -30,4 +31,12 @@ it.each(["gone", "constructor", "__proto__", ""])("has the defaults for a hub th
 it("finds a hub in any case, and the largest message of all", () => {
   expect(optionsOf(service, "LOUD").enableDetailedErrors).toBe(true);
   expect(largestMessage(service)).toBe(3000);
+});
+
+it("knows the hubs that take more than a socket carries, and have sockets", () => {
+  const hub = (maximumReceiveMessageSize: number, transports?: readonly ["LongPolling"]) =>
+    defineHub()({ methods: {}, maximumReceiveMessageSize, ...(transports && { transports }) });
+  const hubs = { small: hub(32_768), large: hub(32_769), polled: hub(700_000, ["LongPolling"]) };
+  expect(hubsBeyondFrames(defineService({ hubs, transports: ["WebSockets", "LongPolling"] }))).toEqual(["large"]);
+  expect(hubsBeyondFrames(defineService({ hubs, transports: ["LongPolling"] }))).toEqual([]);
 });

@@ -1,10 +1,16 @@
+import { defineHub, type TransportName } from "signalr-lambda";
 import { describe, expect, it } from "vitest";
 import { type HttpRequest, negotiate } from "../../lambdas/hub/negotiate.ts";
-import { admissionPorts, requestFor } from "./requests.ts";
+import { admissionPorts as portsOf, requestFor } from "./requests.ts";
 
-const SOCKETS = [{ transport: "WebSockets", transferFormats: ["Text"] }];
+const WS = { transport: "WebSockets", transferFormats: ["Text"] };
+const SSE = { transport: "ServerSentEvents", transferFormats: ["Text"] };
+const LP = { transport: "LongPolling", transferFormats: ["Text", "Binary"] };
+const SOCKETS = [WS];
 const APP = "https://app.example.com";
 
+const admissionPorts = (options: Parameters<typeof portsOf>[0] = {}) =>
+  portsOf({ transports: ["WebSockets"], ...options });
 const post = (request: Partial<HttpRequest> = {}): HttpRequest => ({ method: "POST", ...requestFor(), ...request });
 
 describe("negotiate", () => {
@@ -102,6 +108,85 @@ describe("negotiate", () => {
   });
 });
 
+describe("the transports", () => {
+  const offered = async (options: Parameters<typeof portsOf>[0], request: Partial<HttpRequest> = {}) => {
+    const query = { negotiateVersion: "1", ...request.query };
+    const { body } = await negotiate(portsOf(options).ports, post({ ...request, query }));
+    return JSON.parse(body);
+  };
+
+  it.each<[readonly TransportName[], object[]]>([
+    [
+      ["LongPolling", "ServerSentEvents", "WebSockets"],
+      [WS, SSE, LP],
+    ],
+    [
+      ["LongPolling", "WebSockets"],
+      [WS, LP],
+    ],
+    [["ServerSentEvents"], [SSE]],
+    [["LongPolling"], [LP]],
+  ])("are those of the option %j, in the order in which clients are to try them", async (transports, expected) => {
+    for (const negotiateVersion of ["0", "1"]) {
+      const { availableTransports } = await offered({ transports }, { query: { negotiateVersion } });
+      expect(availableTransports).toEqual(expected);
+    }
+  });
+
+  it("are the hub's own, if it has any", async () => {
+    const hubs = {
+      chat: defineHub()({ methods: {}, transports: ["LongPolling"] }),
+      feed: defineHub()({ methods: {} }),
+    };
+    const options = { hubs, transports: ["ServerSentEvents"] } as const;
+    expect(await offered(options)).toMatchObject({ availableTransports: [LP] });
+    expect(await offered(options, { hubPath: "feed" })).toMatchObject({ availableTransports: [SSE] });
+  });
+
+  const JAVA = "Microsoft SignalR/10.0 (10.0.0; Linux; Java; 17.0.9; Eclipse Adoptium)";
+  const all = ["WebSockets", "ServerSentEvents", "LongPolling"] as const;
+
+  it.each([
+    { "user-agent": JAVA },
+    { "user-agent": "Microsoft SignalR/8.0 (8.0.1; ; Java; 21; )" },
+    { "user-agent": "okhttp/4.9", "x-signalr-user-agent": JAVA },
+  ])("are long polling alone for a Java client: %j", async (headers) => {
+    expect(await offered({ transports: all }, { headers })).toMatchObject({ availableTransports: [LP] });
+    expect(await offered({ transports: ["WebSockets"] }, { headers })).toEqual({
+      error:
+        "The Java client sends binary frames only, which need LongPolling, and this hub's `transports` are without it.",
+    });
+  });
+
+  it.each([
+    "Microsoft SignalR/10.0 (10.0.11; Linux; NodeJS; 20.19.0)",
+    "Microsoft SignalR/10.0 (10.0.11; Unknown OS; Browser; Unknown Runtime Version)",
+    "Microsoft SignalR/10.0 (10.0.0; Windows NT 10.0; .NET; .NET 10.0.0)",
+    "Java/17; Java; Microsoft SignalR/10.0",
+  ])("are all for any other: %s", async (userAgent) => {
+    const headers = { "user-agent": userAgent };
+    expect(await offered({ transports: all }, { headers })).toMatchObject({ availableTransports: [WS, SSE, LP] });
+  });
+
+  it("without sockets come without stateful reconnect", async () => {
+    const { ports, tokens } = portsOf({ transports: ["ServerSentEvents", "LongPolling"] });
+    const query = { negotiateVersion: "1", useStatefulReconnect: "true" };
+    const offer = JSON.parse((await negotiate(ports, post({ query }))).body);
+    expect(offer).not.toHaveProperty("useStatefulReconnect");
+    expect(await tokens.verify(offer.connectionToken)).toMatchObject({ stateful: false });
+  });
+});
+
+it("reads its query parameters among those with hostile names", async () => {
+  const { ports } = admissionPorts();
+  const names = ["__proto__", "constructor", "toString", "hasOwnProperty"];
+  const query = Object.create(null);
+  for (const name of names) query[name] = "1";
+  expect(JSON.parse((await negotiate(ports, post({ query }))).body)).toMatchObject({ negotiateVersion: 0 });
+  query.NEGOTIATEVERSION = "1";
+  expect(JSON.parse((await negotiate(ports, post({ query }))).body)).toMatchObject({ negotiateVersion: 1 });
+});
+
 describe("CORS", () => {
   it.each([
     ["POST", "chat", 200],
@@ -120,9 +205,13 @@ describe("CORS", () => {
     },
   );
 
-  it.each(["POST", "OPTIONS"])("names no other origin in the answer to %s", async (method) => {
-    const { ports } = admissionPorts({ allowedOrigins: [APP] });
-    const { headers } = await negotiate(ports, post({ method, headers: { origin: "https://evil.example" } }));
+  it.each(["POST", "OPTIONS"])("refuses %s of any other origin, names it to nobody, and logs it", async (method) => {
+    const { ports, lines } = admissionPorts({ allowedOrigins: [APP] });
+    const origin = "https://evil.example";
+    const { status, headers, body } = await negotiate(ports, post({ method, headers: { origin } }));
+    expect({ status, body }).toEqual({ status: 403, body: "Origin not allowed" });
+    expect(lines).toMatchObject([{ level: "warn", origin, message: expect.stringContaining("allowedOrigins") }]);
+    expect(headers.vary).toBe("Origin");
     expect(Object.keys(headers).filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
@@ -132,11 +221,18 @@ describe("CORS", () => {
       negotiate(ports, post({ method: "OPTIONS", headers: { origin: APP, ...headers } }));
     expect((await preflight({ "access-control-request-headers": "x-own" })).headers).toMatchObject({
       "access-control-allow-headers": "x-own",
-      "access-control-allow-methods": "POST",
+      "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
       "access-control-max-age": "7200",
     });
     expect((await preflight({})).headers).toMatchObject({
       "access-control-allow-headers": "authorization,x-requested-with,x-signalr-user-agent",
     });
+  });
+
+  it("says nothing to a page of the same host, which needs nothing", async () => {
+    const { ports } = admissionPorts();
+    const headers = { origin: APP, host: new URL(APP).host };
+    const answer = await negotiate(ports, post({ method: "OPTIONS", headers }));
+    expect(answer).toEqual({ status: 204, headers: { vary: "Origin" }, body: "" });
   });
 });

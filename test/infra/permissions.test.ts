@@ -72,6 +72,26 @@ describe("who sends from outside", () => {
   });
 });
 
+it("who answers negotiate is told the secret, and may do nothing with it but sign", () => {
+  const { template } = deploy({
+    beside(scope, realtime) {
+      const code = Code.fromInline("exports.handler = async () => {}");
+      const api = new LambdaFunction(scope, "Api", { code, handler: "index.handler", runtime: Runtime.NODEJS_24_X });
+      realtime.addNegotiator(api);
+      realtime.tokenSecret.grantRead(
+        new Role(scope, "Task", { assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com") }),
+      );
+    },
+  });
+  const { Variables } = resource(template, "Api").Properties.Environment;
+  const { SIGNALR_TOKEN_SECRET } = resource(template, "RealtimeNegotiate").Properties.Environment.Variables;
+  expect(Variables).toEqual({ SIGNALR_TOKEN_SECRET });
+  expect(Object.keys(resources(template, "AWS::IAM::Policy"))).not.toContain("ApiServiceRoleDefaultPolicy");
+  expect(permissionsOf(template, "Task")).toEqual({
+    "<RealtimeTokenSecret>": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+  });
+});
+
 it("the schedule may start the sweeper, for this account only", () => {
   expect(permissionsOf(template, "RealtimeSweepScheduleRole")).toEqual({
     "<RealtimeSweep.Arn>": ["lambda:InvokeFunction"],

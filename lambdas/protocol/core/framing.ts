@@ -22,7 +22,7 @@ export function split(text: string): readonly string[] {
 /** A message that is larger than it may be. Bytes. */
 export function tooLarge(maximum: number): ProtocolError {
   return new ProtocolError(
-    `The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize, up to 32768.`,
+    `The maximum message size of ${maximum}B was exceeded. The message size can be configured by maximumReceiveMessageSize.`,
   );
 }
 

@@ -1,0 +1,60 @@
+// Which transports a hub offers at negotiate, and what it answers on one that it does not.
+
+import type { Refusal } from "./admission.ts";
+import type { HubEntry } from "./define-service.ts";
+import type { ClientRequest } from "./ports.ts";
+
+/** A transport by SignalR's name. */
+export type TransportName = "WebSockets" | "ServerSentEvents" | "LongPolling";
+
+/** As negotiate names it. */
+export interface OfferedTransport {
+  readonly transport: TransportName;
+  readonly transferFormats: readonly ("Text" | "Binary")[];
+}
+
+/** In the order in which clients try them. API Gateway refuses binary frames, and event streams are text. */
+const ALL: readonly OfferedTransport[] = [
+  { transport: "WebSockets", transferFormats: ["Text"] },
+  { transport: "ServerSentEvents", transferFormats: ["Text"] },
+  { transport: "LongPolling", transferFormats: ["Text", "Binary"] },
+];
+
+/** The Java client ignores transfer formats, and sends binary frames whatever they are. */
+const FOR_JAVA: readonly TransportName[] = ["LongPolling"];
+
+/** `Microsoft SignalR/10.0 (10.0.0; Linux; Java; 17; Vendor)`. */
+const JAVA_CLIENT = /^Microsoft SignalR\/.*; ?Java;/;
+
+/** What the client that sends `request` may use of the hub's transports. Empty when that is nothing. */
+export function offeredTransports(
+  { options }: Pick<HubEntry, "options">,
+  { headers }: Pick<ClientRequest, "headers">,
+): readonly OfferedTransport[] {
+  const userAgents = [headers["x-signalr-user-agent"], headers["user-agent"]];
+  const isJava = userAgents.some((userAgent) => userAgent !== undefined && JAVA_CLIENT.test(userAgent));
+  return ALL.filter(
+    ({ transport }) => options.transports.includes(transport) && (!isJava || FOR_JAVA.includes(transport)),
+  );
+}
+
+/** In the reference's words; undefined when the hub has that transport. */
+export function refuseTransport({ options }: Pick<HubEntry, "options">, transport: TransportName): Refusal | undefined {
+  if (options.transports.includes(transport)) return undefined;
+  return { status: 404, body: `${transport} transport not supported by this end point type` };
+}
+
+/** @throws TypeError unless they are names of transports, at least one, and each of them once. */
+export function checkTransports(transports: unknown): void {
+  const names = ALL.map(({ transport }) => transport);
+  const known: readonly unknown[] = names;
+  const isGood =
+    Array.isArray(transports) &&
+    transports.length > 0 &&
+    transports.every((name) => known.includes(name)) &&
+    new Set(transports).size === transports.length;
+  if (isGood) return;
+  throw new TypeError(
+    `\`transports\` is ${JSON.stringify(transports)}; it is an array of ${names.map((name) => `"${name}"`).join(", ")}: at least one, each at most once.`,
+  );
+}
