@@ -1,5 +1,6 @@
 // The wiring: from a service and the environment to the eight functions. Nothing else constructs anything.
 
+import { type AsynchronousInvoker, asynchronousInvoker } from "./asynchronous-invoker.ts";
 import { accessTokenBearer, connectionTokens, jwtAuthenticator } from "./auth/index.ts";
 import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
@@ -14,7 +15,6 @@ import {
   pollHandler,
   streamHandler,
   sweepHandler,
-  type TransportPorts,
   workHandler,
 } from "./handlers.ts";
 import {
@@ -25,12 +25,13 @@ import {
   isService,
   type Log,
   type NegotiatePorts,
+  type Runners,
   type ServerPorts,
   type Service,
   type Workers,
+  withHttpTransports,
 } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
-import { lambdaWorkers } from "./lambda-workers.ts";
 import { core } from "./protocol/index.ts";
 import { systemClock, systemRandom } from "./system.ts";
 import { tableStore } from "./table-store.ts";
@@ -46,7 +47,7 @@ export { ConfigurationError };
  */
 export function connectFunction(service: Service, environment: Environment) {
   const ports = { ...admissionPorts(service, environment), ...tablePorts(environment) };
-  return connectHandler({ ...ports, ...socketPorts(environment, ports), ...originPorts(environment) });
+  return connectHandler({ ...ports, ...transportPorts(environment, ports, ports.log), ...originPorts(environment) });
 }
 
 /** `$default`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_WORKER`, and `SIGNALR_METRICS` if it is there. */
@@ -71,14 +72,14 @@ export function negotiateFunction(service: Service, environment: Environment) {
   });
 }
 
-/** Long polling and sending. Reads what `$connect` and `$default` read. */
+/** Long polling and sending. Reads what `$connect` and `$default` read, and `SIGNALR_MESSAGE`. */
 export function pollFunction(service: Service, environment: Environment) {
-  return pollHandler(transportPorts(service, environment));
+  return pollHandler({ ...httpTransportPorts(service, environment), runners: runnersFrom(environment) });
 }
 
 /** Server-sent events. Reads what `$connect` and `$default` read. */
 export function streamFunction(service: Service, environment: Environment) {
-  return streamHandler(transportPorts(service, environment));
+  return streamHandler(httpTransportPorts(service, environment));
 }
 
 /** Streams and long invocations, invoked asynchronously. Reads what `$disconnect` reads. */
@@ -147,12 +148,20 @@ function httpTransportPorts(given: Service, environment: Environment) {
 
 /** The client is made with the first stream: most functions never see one. */
 function workersFrom(environment: Environment): Workers {
-  const functionName = required(environment, "SIGNALR_WORKER");
-  let workers: Workers | undefined;
+  return onDemand(required(environment, "SIGNALR_WORKER"));
+}
+
+/** The function that runs hub methods. */
+function runnersFrom(environment: Environment): Runners {
+  return onDemand(required(environment, "SIGNALR_MESSAGE"));
+}
+
+function onDemand(functionName: string): AsynchronousInvoker {
+  let invoker: AsynchronousInvoker | undefined;
   return {
-    start(work) {
-      workers ??= lambdaWorkers(functionName);
-      return workers.start(work);
+    start(task) {
+      invoker ??= asynchronousInvoker(functionName);
+      return invoker.start(task);
     },
   };
 }
@@ -170,8 +179,7 @@ function callerPorts(given: Service, environment: Environment): Omit<ServerPorts
     clock: systemClock,
     random: systemRandom,
     ...metricsPorts(environment),
-    ...tablePorts(environment),
-    ...socketPorts(environment, log),
+    ...transportPorts(environment, tablePorts(environment), log),
   };
 }
 
@@ -184,9 +192,11 @@ function tablePorts(environment: Environment) {
   return { store: tableStore(required(environment, "SIGNALR_TABLE")) };
 }
 
-function socketPorts(environment: Environment, log: Log) {
+function transportPorts(environment: Environment, { store }: ReturnType<typeof tablePorts>, log: Log) {
   const client = managementClient(required(environment, "SIGNALR_CALLBACK_URL"));
-  return { dialect: core, transports: apiGatewayTransports({ client, clock: systemClock, log }) };
+  const sockets = apiGatewayTransports({ client, clock: systemClock, log });
+  const transports = withHttpTransports(sockets, { store, clock: systemClock, random: systemRandom, log });
+  return { store, dialect: core, transports };
 }
 
 /** Without a distribution there is no secret, and everybody may come. */

@@ -16,21 +16,33 @@ import {
   toConnectRequest,
   toDisconnect,
   toFrame,
+  toHttpResult,
   toNegotiateRequest,
   toRefreshRequest,
+  toSendRequest,
 } from "./aws/index.ts";
 import {
+  answerPreflight,
   type ConnectPorts,
   closeBroken,
   connect,
   disconnect,
+  type Errand,
+  type HttpRequest,
+  type HttpResponse,
   type Log,
   type NegotiatePorts,
   negotiate,
+  poll,
   type RefreshPorts,
   receive,
   refresh,
+  runErrand,
+  type SendPorts,
   type ServerPorts,
+  send,
+  stop,
+  streamEvents,
   sweep,
   type Work,
   work,
@@ -55,26 +67,31 @@ export function connectHandler(ports: ConnectPorts & OriginPorts) {
   };
 }
 
-/** Never throws: API Gateway would tell the client in JSON of its own, and that kills a SignalR connection. */
+/**
+ * A frame of a socket, or what a request over HTTP left to be done. Never throws: API Gateway would tell the client in
+ * JSON of its own, and that kills a SignalR connection.
+ */
 export function messageHandler(ports: ServerPorts) {
-  return async (event: MessageEvent): Promise<SocketResult> => {
-    const frame = toFrame(event);
-    try {
-      await receive(ports, frame);
-    } catch (error) {
-      ports.log.error("A frame could not be handled; its connection is closed.", {
-        error,
-        transportId: frame.transportId,
-      });
-      await closeBroken(ports, frame.transportId).catch((reason) =>
-        ports.log.error("The connection could not be closed either.", {
-          error: reason,
-          transportId: frame.transportId,
-        }),
-      );
+  return async (event: MessageEvent | Errand): Promise<SocketResult> => {
+    if ("requestContext" in event) {
+      const frame = toFrame(event);
+      await unlessBroken(ports, frame.transportId, () => receive(ports, frame));
+    } else {
+      await unlessBroken(ports, event.transportId, () => runErrand(ports, event));
     }
     return { statusCode: 200 };
   };
+}
+
+async function unlessBroken(ports: ServerPorts, transportId: string, handle: () => Promise<void>): Promise<void> {
+  try {
+    await handle();
+  } catch (error) {
+    ports.log.error("A frame could not be handled; its connection is closed.", { error, transportId });
+    await closeBroken(ports, transportId).catch((reason) =>
+      ports.log.error("The connection could not be closed either.", { error: reason, transportId }),
+    );
+  }
 }
 
 export function disconnectHandler(ports: Omit<ServerPorts, "workers">) {
@@ -104,30 +121,43 @@ export function negotiateHandler(ports: NegotiatePorts & RefreshPorts & OriginPo
 }
 
 /** What a hub's own path does over HTTP: long polling, and sending. */
-export type TransportPorts = ServerPorts & ConnectPorts & OriginPorts;
+export type PollPorts = SendPorts & ConnectPorts & OriginPorts;
 
 /** A hub's own path, without sockets and event streams: GET polls, POST sends, DELETE ends. */
-export function pollHandler(ports: TransportPorts) {
-  return async (given: HttpEvent, _context: FunctionContext): Promise<HttpResult> => {
+export function pollHandler(ports: PollPorts) {
+  return async (given: HttpEvent): Promise<HttpResult> => {
     const event = httpFromClient(given, ports.originSecret);
     if (event === undefined) return text(refuseOrigin(ports.log, "poll"), "Forbidden");
-    if (!POLL_METHODS.includes(event.requestContext.http.method)) {
-      return text(405, "Method not allowed", { allow: POLL_METHODS.join(", ") });
+    const request = toSendRequest(event);
+    const preflight = answerPreflight(ports, request);
+    if (preflight !== undefined) return toHttpResult(preflight);
+    switch (request.method) {
+      case "GET":
+        return toHttpResult(logged(ports, request, await poll(ports, request)));
+      case "POST":
+        return toHttpResult(logged(ports, request, await send(ports, request)));
+      case "DELETE":
+        return toHttpResult(logged(ports, request, await stop(ports, request)));
+      default:
+        return text(405, "Method not allowed", { allow: "GET, POST, DELETE, OPTIONS" });
     }
-    return text(404, "No Connection with that ID");
   };
 }
 
-const POLL_METHODS = ["GET", "POST", "DELETE", "OPTIONS"];
+function logged({ log }: PollPorts, { method, hubPath }: HttpRequest, response: HttpResponse): HttpResponse {
+  const { status, body } = response;
+  if (status >= 400)
+    log.info("Refused a request of a client over HTTP.", { method, status, reason: body, hub: hubPath });
+  return response;
+}
 
 /** An event stream: GET only. */
-export function streamHandler(ports: TransportPorts) {
+export function streamHandler(ports: ConnectPorts & OriginPorts) {
   return async (given: HttpEvent, _context: FunctionContext, response: StreamedResponse): Promise<void> => {
     const event = httpFromClient(given, ports.originSecret);
-    const [status, body] =
-      event === undefined ? [refuseOrigin(ports.log, "stream"), "Forbidden"] : [404, "No Connection with that ID"];
-    response.begin(status, TEXT);
-    await response.write(body);
+    if (event !== undefined) return streamEvents(ports, toSendRequest(event), response);
+    response.begin(refuseOrigin(ports.log, "stream"), TEXT);
+    await response.write("Forbidden");
     response.end();
   };
 }

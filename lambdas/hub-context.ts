@@ -12,6 +12,7 @@ import {
   type Log,
   openHubContext,
   type ServiceOptions,
+  withHttpTransports,
 } from "./hub/index.ts";
 import { jsonLog } from "./json-log.ts";
 import { core } from "./protocol/index.ts";
@@ -58,16 +59,10 @@ export function createHubContext<Hub extends AnyHubDefinition>(options: HubConte
     );
   }
   const client = managementClient(callbackUrl);
-  const ports = {
-    service,
-    log,
-    clock: systemClock,
-    random: systemRandom,
-    dialect: core,
-    store: tableStore(tableName),
-    transports: apiGatewayTransports({ client, clock: systemClock, log }),
-  };
-  return openHubContext(ports, hub);
+  const sockets = apiGatewayTransports({ client, clock: systemClock, log });
+  const store = tableStore(tableName);
+  const common = { service, log, clock: systemClock, random: systemRandom, dialect: core, store };
+  return openHubContext({ ...common, transports: withHttpTransports(sockets, common) }, hub);
 }
 
 /** What delivery needs of the service, checked as the service's own options are. */

@@ -4,6 +4,7 @@
 import { ApiGatewayManagementApiClient } from "@aws-sdk/client-apigatewaymanagementapi";
 import { LambdaClient } from "@aws-sdk/client-lambda";
 import type { FunctionContext } from "./apigateway/index.ts";
+import { asynchronousInvoker } from "./asynchronous-invoker.ts";
 import { connectionTokens } from "./auth/index.ts";
 import { apiGatewayTransports, dynamoDBStore } from "./aws/index.ts";
 import { authenticatorOf, checkService } from "./functions.ts";
@@ -17,12 +18,12 @@ import {
   sweepHandler,
   workHandler,
 } from "./handlers.ts";
-import { asLocal, type Clock, type Log, type Service, type Store } from "./hub/index.ts";
+import { asLocal, type Clock, type Log, type Service, type Store, withHttpTransports } from "./hub/index.ts";
 import type { IsolatedFunctionData } from "./isolated-function.ts";
-import { lambdaWorkers } from "./lambda-workers.ts";
 import {
   type Functions,
   isolatedFunctions,
+  RUNNER,
   type SdkRequestHandler,
   type ServiceBundle,
   STAGE_PATH,
@@ -67,15 +68,18 @@ export interface LocalFunctions {
 /** The handlers of a service. */
 export function handlersOf(service: Service, means: Omit<LocalMeans, "database">, store: Store) {
   const { clock, log, tokenSecret, originSecret } = means;
+  const sockets = apiGatewayTransports({ client: managementClient(means.connections), clock, log });
+  const lambda = new LambdaClient({ ...UNUSED, requestHandler: means.lambda });
   const all = {
     service: asLocal(service),
     authenticate: authenticatorOf(service, tokenSecret, clock, log),
     store,
-    transports: apiGatewayTransports({ client: managementClient(means.connections), clock, log }),
+    transports: withHttpTransports(sockets, { store, clock, random: systemRandom, log }),
     tokens: connectionTokens(tokenSecret),
     originSecret,
     dialect: core,
-    workers: lambdaWorkers(WORKER, new LambdaClient({ ...UNUSED, requestHandler: means.lambda })),
+    workers: asynchronousInvoker(WORKER, lambda),
+    runners: asynchronousInvoker(RUNNER, lambda),
     random: systemRandom,
     clock,
     log,

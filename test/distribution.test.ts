@@ -10,7 +10,7 @@ import type { AuthRequest } from "../lambdas/hub/index.ts";
 import { core } from "../lambdas/protocol/index.ts";
 import { systemRandom } from "../lambdas/system.ts";
 import { FakeClock } from "./fake-clock.ts";
-import { NO_WORKERS } from "./no-workers.ts";
+import { NO_RUNNERS, NO_WORKERS } from "./no-workers.ts";
 import { type Line, recordingLog } from "./recording-log.ts";
 import { memoryTable } from "./suites/memory-store/index.ts";
 
@@ -38,6 +38,7 @@ function functions(originSecret?: string, allowedOrigins?: readonly string[]) {
     transports: { post: async () => "accepted" as const, close: async () => undefined },
     dialect: core,
     workers: NO_WORKERS,
+    runners: NO_RUNNERS,
     clock: new FakeClock(),
     random: systemRandom,
     log: recordingLog(lines),
@@ -46,7 +47,7 @@ function functions(originSecret?: string, allowedOrigins?: readonly string[]) {
   const statuses: Record<string, (headers: Headers) => Promise<number>> = {
     connect: async (headers) => (await connectHandler(ports)(connectEvent(headers))).statusCode,
     negotiate: async (headers) => (await negotiateHandler(ports)(httpEvent("/chat/negotiate", headers))).statusCode,
-    poll: async (headers) => (await pollHandler(ports)(httpEvent("/poll", headers), CONTEXT)).statusCode,
+    poll: async (headers) => (await pollHandler(ports)(httpEvent("/poll", headers))).statusCode,
     async stream(headers) {
       let status = 0;
       const response: StreamedResponse = {

@@ -133,6 +133,6 @@ it.each([
   const write = vi.spyOn(console, "log").mockReturnValue();
   onTestFinished(() => write.mockRestore());
   const handler = create(service, { ...environment, SIGNALR_ORIGIN_SECRET: "secret" });
-  const answer = await handler({ headers: { "x-origin-verify": "guess" } } as never, {} as never);
+  const answer = await handler({ headers: { "x-origin-verify": "guess" } } as never);
   expect(answer.statusCode).toBe(403);
 });

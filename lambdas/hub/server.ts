@@ -6,6 +6,8 @@ export type { AdmissionPorts } from "./admission.ts";
 export { closeBroken } from "./closing.ts";
 /** Lets a transport in, or says why not. */
 export { type ConnectPorts, type ConnectRequest, connect } from "./connect.ts";
+/** Says which pages may ask. */
+export { answerPreflight } from "./cors.ts";
 /** Ends the connection of a transport that was closed. */
 export { type Disconnect, disconnect } from "./disconnect.ts";
 export type { DispatchPorts as ServerPorts } from "./dispatch.ts";

@@ -5,7 +5,7 @@ export type { FunctionName, Functions } from "./functions.ts";
 export { type GatewayOptions, type LocalGateway, startGateway } from "./gateway.ts";
 export type { SdkRequestHandler } from "./in-process-handler.ts";
 export { isolatedFunctions } from "./isolated-functions.ts";
-export { WORKER } from "./lambda-api.ts";
+export { RUNNER, WORKER } from "./lambda-api.ts";
 export { pages } from "./pages.ts";
 export { STAGE_PATH } from "./routes.ts";
 export { loadService, type ServiceBundle, ServiceFileError } from "./service-bundle.ts";

@@ -24,7 +24,7 @@ import { core } from "../../lambdas/protocol/index.ts";
 import { systemRandom } from "../../lambdas/system.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { Arrivals } from "../local/local-gateway.ts";
-import { NO_WORKERS } from "../no-workers.ts";
+import { NO_RUNNERS, NO_WORKERS } from "../no-workers.ts";
 import { calls } from "./running-service.ts";
 
 const SDK = { region: "local", credentials: { accessKeyId: "local", secretAccessKey: "local" } };
@@ -106,7 +106,11 @@ async function openGateway(route: Routing) {
     log,
     functions: {
       connect: (event, context) => serving(event.requestContext.connectionId).connect(event, context),
-      message: (event, context) => serving(event.requestContext.connectionId).message(event, context),
+      message: (event, context) =>
+        serving("requestContext" in event ? event.requestContext.connectionId : event.transportId).message(
+          event,
+          context,
+        ),
       disconnect: (event, context) => serving(event.requestContext.connectionId).disconnect(event, context),
       negotiate: (event, context) => serving().negotiate(event, context),
       poll: (event, context) => serving().poll(event, context),
@@ -139,6 +143,7 @@ async function openGateway(route: Routing) {
       transports: apiGatewayTransports({ client, clock, log }),
       dialect: core,
       workers: NO_WORKERS,
+      runners: NO_RUNNERS,
       log,
       clock,
       random: systemRandom,

@@ -286,8 +286,8 @@ describe("messages", () => {
     const { openTransport, deployed, invoked } = await openGateway();
     const { client } = await openTransport();
     const heard: string[] = [];
-    deployed.message = async ({ body }) => {
-      heard.push(body);
+    deployed.message = async (event) => {
+      if ("body" in event) heard.push(event.body);
       return { statusCode: 200 };
     };
     client.send("new");
