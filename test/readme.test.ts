@@ -2,6 +2,8 @@
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -9,7 +11,7 @@ import { HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { SignJWT } from "jose";
 import type { Service } from "signalr-lambda";
 import { startLocalServer } from "signalr-lambda/local";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
@@ -36,6 +38,7 @@ it.each([
   ["docs/lifetime.md", ["dom"]],
   ["docs/client.md", []],
   ["docs/hubs.md", []],
+  ["docs/negotiate.md", []],
 ])("compiles every block of %s", async (document, libraries) => {
   const { directory, count } = await extract(document);
   expect(count).toBeGreaterThan(0);
@@ -111,4 +114,31 @@ it("shows policies and filters that do what it says", async () => {
   expect(await chat.invoke("echo", "  trimmed ")).toBe("trimmed");
   await Promise.all([rooms.stop(), chat.stop()]);
   await Promise.all(servers.map((server) => server.close()));
+});
+
+it("shows an API that says who its clients are, and sends them on", async () => {
+  const { directory } = await extract("docs/negotiate.md");
+  const { default: service } = (await import(join(directory, "realtime.ts"))) as { default: Service };
+  const server = await startLocalServer(service, { tableApi: true });
+  for (const [name, value] of Object.entries(server.environment)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { POST } = (await import(join(directory, "api.ts"))) as { POST(request: Request): Promise<Response> };
+  const api = createServer(async ({ url, method = "GET", headers: { cookie = "" } }, response) => {
+    const answer = await POST(new Request(`http://localhost${url}`, { method, headers: { cookie } }));
+    response.writeHead(answer.status, { "content-type": "application/json" }).end(await answer.text());
+  });
+  await new Promise<void>((resolve) => api.listen(0, "127.0.0.1", resolve));
+  const build = (headers = {}) =>
+    new HubConnectionBuilder()
+      .withUrl(`http://localhost:${(api.address() as AddressInfo).port}/chat`, { headers })
+      .configureLogging(LogLevel.None)
+      .build();
+  const connection = build({ cookie: "user=Ada" });
+  await connection.start();
+  expect(await connection.invoke("whoAmI")).toEqual(["ada", "Ada"]);
+  await expect(build().start()).rejects.toThrow("Unauthorized: Status code '401'");
+  await connection.stop();
+  api.closeAllConnections();
+  api.close();
+  await server.close();
 });
