@@ -92,7 +92,7 @@ it("the message function warns when it starts with hubs that would take more tha
   onTestFinished(() => write.mockRestore());
   const hub = (maximumReceiveMessageSize: number, ...transports: TransportName[]) =>
     defineHub()({ methods: {}, maximumReceiveMessageSize, transports });
-  const polled = hub(700_000, "LongPolling");
+  const polled = hub(196_608, "LongPolling");
   messageFunction(defineService({ hubs: { polled, small: hub(32_768, "WebSockets") } }), environment);
   expect(write).not.toHaveBeenCalled();
   messageFunction(defineService({ hubs: { polled, large: hub(32_769, "WebSockets", "LongPolling") } }), environment);

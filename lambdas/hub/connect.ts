@@ -53,12 +53,12 @@ const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
 export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
   const admission = await admit(ports, request, await negotiatedAt(ports, request));
   if (isRefusal(admission)) return admission;
-  const refused = refuseTransport(admission.hub, "WebSockets");
+  const transportName = transportNameOf(request.transportId);
+  const refused = refuseTransport(admission.hub, transportName);
   if (refused !== undefined) return refused;
   const found = await findConnection(ports, request, admission);
   if (isRefusal(found)) return found;
   const { connectionId, issuedAt } = found;
-  const transportName = transportNameOf(request.transportId);
   // It is negotiated before the client knows which transport it gets.
   const stateful = found.stateful && transportName === "WebSockets";
   const [rotateAfter, rotateSpread] = ROTATION[transportName];

@@ -45,7 +45,7 @@ export async function findHttpConnection(ports: HttpConnectionPorts, request: Ht
   if (token === undefined || token === "") return NO_ID;
   const claims = await ports.tokens.verify(token);
   if (claims === undefined || claims.hub !== hub.path) return NOT_FOUND;
-  const identity = await identify(ports, request);
+  const identity = await identify(ports, request, claims.issuedAt);
   if (isRefusal(identity)) return identity;
   const { user, userIdentifier } = identity;
   if (userIdentifier !== undefined && userIdentifier !== claims.userIdentifier) return FORBIDDEN;

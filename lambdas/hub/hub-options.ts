@@ -1,12 +1,13 @@
 // What a service says for all of its hubs, and a hub for itself.
 
 import type { Service } from "./define-service.ts";
-import { checkTransports, type TransportName } from "./offered-transports.ts";
+import { checkTransports } from "./offered-transports.ts";
+import type { TransportName } from "./transport-names.ts";
 
 export interface HubOptions {
   /**
    * The transports that clients may use, in any order: negotiate offers `WebSockets`, `ServerSentEvents`, `LongPolling`
-   * in this one, and requests for the others are answered with 404. @default ["WebSockets"]
+   * in this one, and requests for the others are answered with 404. @default all of them
    */
   readonly transports?: readonly TransportName[];
   /**
@@ -16,7 +17,7 @@ export interface HubOptions {
   readonly enableDetailedErrors?: boolean | "local";
   /**
    * Largest message from a client, with the character that ends it. A larger one closes the connection. Bytes, at most
-   * 700000. Over WebSockets nothing above 32768 arrives whatever it is: API Gateway closes the socket. @default 32768
+   * 196608. Over WebSockets nothing above 32768 arrives whatever it is: API Gateway closes the socket. @default 32768
    */
   readonly maximumReceiveMessageSize?: number;
   /**
@@ -34,13 +35,13 @@ export interface HubOptions {
 export const MAXIMUM_FRAME_SIZE = 32_768;
 
 /**
- * What comes over HTTP may be handed on to a function that nobody waits for, whose event holds 1 MB: with a binary
- * message in base64 (four characters for three bytes), and room for what stands around it. Bytes.
+ * A message that waits for its turn is one row of the table, which holds 400 KB, and a byte of a binary one takes up to
+ * two of them. Bytes.
  */
-export const MAXIMUM_MESSAGE_SIZE = 700_000;
+export const MAXIMUM_MESSAGE_SIZE = 192 * 1024;
 
 const DEFAULTS: Required<HubOptions> = {
-  transports: ["WebSockets"],
+  transports: ["WebSockets", "ServerSentEvents", "LongPolling"],
   enableDetailedErrors: false,
   maximumReceiveMessageSize: MAXIMUM_FRAME_SIZE,
   maximumParallelInvocationsPerClient: 1,

@@ -40,7 +40,6 @@ export { type ClientOf, type HubContext, openHubContext } from "./hub-context.ts
 export { HubException } from "./hub-exception.ts";
 export { asLocal, type HubOptions, hubsBeyondFrames } from "./hub-options.ts";
 export type { HubServer } from "./hub-server.ts";
-export type { TransportName } from "./offered-transports.ts";
 export type * from "./ports.ts";
 export {
   type ConnectionPage,
@@ -53,7 +52,7 @@ export * from "./question-store.ts";
 export * from "./server.ts";
 export * from "./store.ts";
 export type { TraceContext } from "./trace-context.ts";
-export { isHttpTransport } from "./transport-names.ts";
+export { isHttpTransport, type TransportName } from "./transport-names.ts";
 export { type Upload, upload } from "./upload.ts";
 export * from "./upload-store.ts";
 export * from "./work-store.ts";

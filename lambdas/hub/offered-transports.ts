@@ -3,9 +3,7 @@
 import type { Refusal } from "./admission.ts";
 import type { HubEntry } from "./define-service.ts";
 import type { ClientRequest } from "./ports.ts";
-
-/** A transport by SignalR's name. */
-export type TransportName = "WebSockets" | "ServerSentEvents" | "LongPolling";
+import type { TransportName } from "./transport-names.ts";
 
 /** As negotiate names it. */
 export interface OfferedTransport {

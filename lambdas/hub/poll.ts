@@ -6,6 +6,7 @@ import { isRefusal } from "./admission.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
 import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
+import { refuseTransport } from "./offered-transports.ts";
 import { protocolOf } from "./protocols.ts";
 import { openReader } from "./reader.ts";
 import type { ConnectionState } from "./store.ts";
@@ -19,6 +20,8 @@ export async function poll(ports: ConnectPorts, request: HttpRequest): Promise<H
   const until = ports.clock.now() + POLL_HOLD;
   const found = await findHttpConnection(ports, request);
   if (isRefusal(found)) return answer(ports, request, found);
+  const refused = refuseTransport(found.hub, "LongPolling");
+  if (refused !== undefined) return answer(ports, request, refused);
   const { connection, claims } = found;
   if (connection === undefined || tokenAge(found) === "newer") {
     const transportId = newHttpTransportId(ports, "LongPolling", claims.connectionId);

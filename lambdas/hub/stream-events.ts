@@ -5,6 +5,7 @@ import { isRefusal } from "./admission.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
 import { answer, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
+import { refuseTransport } from "./offered-transports.ts";
 import { CHANGED } from "./poll.ts";
 import { protocolOf } from "./protocols.ts";
 import { openReader } from "./reader.ts";
@@ -52,6 +53,8 @@ async function begin(
 ): Promise<HttpResponse | { readonly connectionId: string; readonly transportId: string }> {
   const found = await findHttpConnection(ports, request);
   if (isRefusal(found)) return answer(ports, request, found);
+  const refused = refuseTransport(found.hub, "ServerSentEvents");
+  if (refused !== undefined) return answer(ports, request, refused);
   const { connection, claims } = found;
   if (connection !== undefined && tokenAge(found) !== "newer") {
     if (connection.ended || tokenAge(found) === "older") return answer(ports, request, NOT_FOUND);

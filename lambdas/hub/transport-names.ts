@@ -4,7 +4,7 @@
 import type { Random } from "./ports.ts";
 import { bufferedHint, type TransportState } from "./store.ts";
 
-/** As negotiate calls them. */
+/** A transport by SignalR's name. */
 export type TransportName = "WebSockets" | "ServerSentEvents" | "LongPolling";
 
 export type HttpTransportName = Exclude<TransportName, "WebSockets">;

@@ -63,7 +63,7 @@ describe("defineHub", () => {
     ]),
     [{ filters: [{ invokeMethod() {}, onConected() {} }] }, "A hub filter does not know 'onConected'."],
     [{ enableDetailedErrors: "yes" }, '`enableDetailedErrors` must be true, false or "local".'],
-    [{ maximumReceiveMessageSize: 700_001 }, "`maximumReceiveMessageSize` is 700001; it is a number of bytes"],
+    [{ maximumReceiveMessageSize: 196_609 }, "`maximumReceiveMessageSize` is 196609; it is a number of bytes"],
     [{ maximumParallelInvocationsPerClient: 0 }, "`maximumParallelInvocationsPerClient` is 0; it is a number of"],
   ])("refuses %j, which would leave a hub open or silent", (part, message) => {
     expect(() => defineAnything({ methods: {}, ...part })).toThrow(message);

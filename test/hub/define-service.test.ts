@@ -164,9 +164,9 @@ describe("defineService", () => {
         `\`statefulReconnectBufferSize\` is ${value}; it is a number of bytes, 1024 or more.`,
       ],
     ),
-    ...[0, -1, 0.5, 700_001, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
+    ...[0, -1, 0.5, 196_609, Number.NaN, Number.POSITIVE_INFINITY, null, "1000"].map((value): [object, string] => [
       { hubs, maximumReceiveMessageSize: value },
-      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 700000.`,
+      `\`maximumReceiveMessageSize\` is ${value}; it is a number of bytes, from 1 to 196608.`,
     ]),
     ...[0, -1, 1.5, 101, Number.NaN, Number.POSITIVE_INFINITY, null, "2", true].map((value): [object, string] => [
       { hubs, maximumParallelInvocationsPerClient: value },

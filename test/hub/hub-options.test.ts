@@ -36,7 +36,7 @@ it("finds a hub in any case, and the largest message of all", () => {
 it("knows the hubs that take more than a socket carries, and have sockets", () => {
   const hub = (maximumReceiveMessageSize: number, transports?: readonly ["LongPolling"]) =>
     defineHub()({ methods: {}, maximumReceiveMessageSize, ...(transports && { transports }) });
-  const hubs = { small: hub(32_768), large: hub(32_769), polled: hub(700_000, ["LongPolling"]) };
+  const hubs = { small: hub(32_768), large: hub(32_769), polled: hub(196_608, ["LongPolling"]) };
   expect(hubsBeyondFrames(defineService({ hubs, transports: ["WebSockets", "LongPolling"] }))).toEqual(["large"]);
   expect(hubsBeyondFrames(defineService({ hubs, transports: ["LongPolling"] }))).toEqual([]);
 });
