@@ -72,12 +72,13 @@ export function negotiateFunction(service: Service, environment: Environment) {
   });
 }
 
-/** Long polling and sending. Reads what `$connect` and `$default` read, and `SIGNALR_MESSAGE`. */
+/** Long polling and sending. Reads what `$connect` reads, `SIGNALR_WORKER` and `SIGNALR_MESSAGE`. */
 export function pollFunction(service: Service, environment: Environment) {
-  return pollHandler({ ...httpTransportPorts(service, environment), runners: runnersFrom(environment) });
+  const ports = httpTransportPorts(service, environment);
+  return pollHandler({ ...ports, workers: workersFrom(environment), runners: runnersFrom(environment) });
 }
 
-/** Server-sent events. Reads what `$connect` and `$default` read. */
+/** Server-sent events. Reads what `$connect` reads. */
 export function streamFunction(service: Service, environment: Environment) {
   return streamHandler(httpTransportPorts(service, environment));
 }
@@ -136,7 +137,7 @@ function serverPorts(given: Service, environment: Environment): ServerPorts {
 }
 
 function httpTransportPorts(given: Service, environment: Environment) {
-  const ports = serverPorts(given, environment);
+  const ports = callerPorts(given, environment);
   const secret = required(environment, "SIGNALR_TOKEN_SECRET");
   return {
     ...ports,

@@ -19,6 +19,7 @@ const environment = {
   SIGNALR_CALLBACK_URL: "https://id.execute-api.eu-central-1.amazonaws.com/prod",
   SIGNALR_TOKEN_SECRET: "a-secret-of-at-least-32-characters",
   SIGNALR_WORKER: "work",
+  SIGNALR_MESSAGE: "message",
 };
 
 const functions = [
@@ -26,8 +27,12 @@ const functions = [
   ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["disconnect", disconnectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
   ["negotiate", negotiateFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
-  ["poll", pollFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_WORKER"]],
-  ["stream", streamFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_WORKER"]],
+  [
+    "poll",
+    pollFunction,
+    ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_WORKER", "SIGNALR_MESSAGE"],
+  ],
+  ["stream", streamFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET"]],
   ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["work", workFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
 ] as const;
