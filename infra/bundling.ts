@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type BundlingOptions, LogLevel, OutputFormat } from "aws-cdk-lib/aws-lambda-nodejs";
 
 /** The functions of a service; each has the entry point of its name in lambdas/. */
-export type FunctionName = "connect" | "message" | "disconnect" | "negotiate" | "sweep" | "work";
+export type FunctionName = "connect" | "message" | "disconnect" | "negotiate" | "poll" | "stream" | "sweep" | "work";
 
 /** What `NodejsFunction` needs to build one function. */
 export interface Bundle {

@@ -24,11 +24,14 @@ export interface FunctionOptions {
 /** Just under the 29 s at which API Gateway stops waiting: the function's own end is what the log shows. */
 export const REQUEST_TIMEOUT = Duration.seconds(28);
 
+/** A poll that nothing happens to is answered before this; the HTTP API would wait a second more. */
+export const POLL_TIMEOUT = Duration.seconds(29);
+
 /** The sweeper goes on for at most 170 s. */
 export const SWEEP_TIMEOUT = Duration.minutes(3);
 
-/** Lambda's longest: streams and long invocations. */
-export const WORK_TIMEOUT = Duration.minutes(15);
+/** Lambda's longest: event streams, and what workers run. */
+export const LONGEST_TIMEOUT = Duration.minutes(15);
 
 export function createFunction(scope: Construct, options: FunctionOptions): NodejsFunction {
   const { name, servicePath, logs, environment, ...rest } = options;

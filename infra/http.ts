@@ -1,4 +1,4 @@
-// The HTTP API: negotiate, at every hub's path.
+// The HTTP API: negotiate, at every hub's path, and polls at one of their own.
 import { Names } from "aws-cdk-lib";
 import {
   HttpApi,
@@ -10,11 +10,13 @@ import {
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import type { NodejsFunction } from "aws-cdk-lib/aws-lambda-nodejs";
 import { Construct } from "constructs";
+import { POLL_PATH } from "../lambdas/edge/index.ts";
 import { acknowledge } from "./acknowledge.ts";
 import { createLogGroup, HTTP_ACCESS_LOG, type LogOptions } from "./logs.ts";
 
 export interface HttpOptions {
   readonly negotiate: NodejsFunction;
+  readonly poll: NodejsFunction;
   readonly logs: LogOptions;
 }
 
@@ -27,16 +29,19 @@ export class Http extends Construct {
     super(scope, id);
     this.api = new HttpApi(this, "Api", {
       apiName: Names.uniqueResourceName(this, { separator: "-" }),
-      description: "SignalR negotiation",
+      description: "SignalR negotiation, long polling and sending",
       createDefaultStage: false,
     });
-    this.api.addRoutes({
-      path: "/{proxy+}",
-      methods: [HttpMethod.ANY],
-      integration: new HttpLambdaIntegration("Negotiate", options.negotiate, {
-        payloadFormatVersion: PayloadFormatVersion.VERSION_2_0,
-      }),
-    });
+    const routes = { "/{proxy+}": ["Negotiate", options.negotiate], [POLL_PATH]: ["Poll", options.poll] } as const;
+    for (const [path, [name, handler]] of Object.entries(routes)) {
+      this.api.addRoutes({
+        path,
+        methods: [HttpMethod.ANY],
+        integration: new HttpLambdaIntegration(name, handler, {
+          payloadFormatVersion: PayloadFormatVersion.VERSION_2_0,
+        }),
+      });
+    }
     this.stage = new HttpStage(this, "Stage", {
       httpApi: this.api,
       stageName: "$default",
@@ -49,7 +54,7 @@ export class Http extends Construct {
     acknowledge(
       this.api,
       "AwsSolutions-APIG4",
-      "The negotiate function authenticates, as the service's `auth` says: a hub may also serve anonymous clients, and preflights carry no token.",
+      "The functions authenticate, as the service's `auth` says: a hub may also serve anonymous clients, and preflights carry no token.",
     );
   }
 }

@@ -1,5 +1,6 @@
 // The construct: everything a service needs in an AWS account, wired.
-import { CfnOutput, RemovalPolicy } from "aws-cdk-lib";
+import { CfnOutput, RemovalPolicy, Stack } from "aws-cdk-lib";
+import type { Distribution } from "aws-cdk-lib/aws-cloudfront";
 import type { TableV2 } from "aws-cdk-lib/aws-dynamodb";
 import { Grant, type IGrantable } from "aws-cdk-lib/aws-iam";
 import type { Function as LambdaFunction } from "aws-cdk-lib/aws-lambda";
@@ -10,14 +11,15 @@ import { Construct } from "constructs";
 import { HUB_PARAMETER } from "../lambdas/apigateway/index.ts";
 import type { FunctionName } from "./bundling.ts";
 import { warnOfDetailedErrors } from "./detailed-errors.ts";
-import { allow, createFunction, REQUEST_TIMEOUT, SWEEP_TIMEOUT, WORK_TIMEOUT } from "./functions.ts";
+import { type DistributionOptions, OneHost } from "./distribution.ts";
+import { allow, createFunction, LONGEST_TIMEOUT, POLL_TIMEOUT, REQUEST_TIMEOUT, SWEEP_TIMEOUT } from "./functions.ts";
 import { Http } from "./http.ts";
 import type { LogOptions } from "./logs.ts";
 import { SweepSchedule } from "./schedule.ts";
+import { createOriginSecret, createTokenSecret, secretReference } from "./secrets.ts";
 import { resolveServiceFile } from "./service-file.ts";
 import { Sockets } from "./sockets.ts";
 import { createTable, SEND_ACTIONS, TABLE_ACTIONS } from "./table.ts";
-import { createTokenSecret, tokenSecretReference } from "./token-secret.ts";
 
 export interface SignalRServiceProps {
   /**
@@ -26,8 +28,9 @@ export interface SignalRServiceProps {
    */
   readonly entry: string;
   /**
-   * Memory of the functions that clients wait for, in MB; Lambda gives processor time in proportion. The sweeper,
-   * which runs all the time while somebody is connected, always has 256 MB.
+   * Memory of the functions that clients wait for, in MB; Lambda gives processor time in proportion. The sweeper, which
+   * runs all the time while somebody is connected, always has 256 MB, and so have polls and event streams: each client
+   * of theirs has a function that waits with it, and is billed while it waits.
    *
    * @default 512
    */
@@ -53,6 +56,14 @@ export interface SignalRServiceProps {
    */
   readonly cloudWatchRole?: boolean;
   /**
+   * The distribution that makes one host of sockets, HTTP and event streams, which clients need unless they skip
+   * negotiation. With `false` there is none: clients connect to {@link SignalRService.hubUrl} with `skipNegotiation`, over
+   * WebSockets, and there are no event streams.
+   *
+   * @default a distribution with a host name of CloudFront's
+   */
+  readonly distribution?: false | DistributionOptions;
+  /**
    * Whether the functions count connections, messages, invocations and errors as CloudWatch metrics in the namespace
    * `SignalR`. CloudWatch charges for every metric of every hub by the month, and for the lines of the log that carry them.
    *
@@ -64,14 +75,14 @@ export interface SignalRServiceProps {
 /** The functions of a service, for alarms, tags and permissions of one's own. */
 export type ServiceFunctions = Readonly<Record<FunctionName, NodejsFunction>>;
 
-/** MB. Its work is a few queries, but it is billed around the clock. */
-const SWEEP_MEMORY = 256;
+/** MB, of what is billed while it waits: for the next tick, or for something to tell a client. */
+const WAITING_MEMORY = 256;
 
 /**
- * A SignalR service on API Gateway, Lambda and DynamoDB. While nobody is connected it costs what its secret and its
- * logs cost to keep, and one short run a minute that finds nothing to do.
+ * A SignalR service on API Gateway, Lambda and DynamoDB, behind CloudFront. While nobody is connected it costs what its
+ * secrets and its logs cost to keep, and one short run a minute that finds nothing to do.
  *
- * Until one host serves both sockets and HTTP, clients connect to {@link hubUrl} with `skipNegotiation`.
+ * Clients connect to {@link url} and a hub's path, `withUrl(url + "/chat")`.
  *
  * @example
  * const realtime = new SignalRService(this, "Realtime", { entry: "realtime.ts" });
@@ -80,11 +91,18 @@ const SWEEP_MEMORY = 256;
  * realtime.addSender(shop); // a function that sends with createHubContext
  */
 export class SignalRService extends Construct {
-  /** Where sockets open; the hub's path goes at its end: `wss://…/prod?hub=` + `chat`. */
+  /** Where clients find the hubs: `https://…` + `/chat`. Undefined without a distribution. */
+  readonly url: string | undefined;
+  /** The host in front of all, for behaviors of your own, such as a page's. Undefined without one. */
+  readonly distribution: Distribution | undefined;
+  /**
+   * Where sockets open; the hub's path goes at its end: `wss://…/prod?hub=` + `chat`. Of use without a distribution:
+   * behind one, sockets that come around it are refused.
+   */
   readonly socketUrl: string;
   /** The same as {@link socketUrl} in the form that SignalR's clients take: they want `https://` for sockets too. */
   readonly hubUrl: string;
-  /** Where clients negotiate: `<httpUrl>/<hub>/negotiate`. */
+  /** Where clients negotiate, `<httpUrl>/<hub>/negotiate`, with the same restriction. */
   readonly httpUrl: string;
   readonly table: TableV2;
   readonly functions: ServiceFunctions;
@@ -105,20 +123,36 @@ export class SignalRService extends Construct {
     const table = createTable(this, removalPolicy);
     const sockets = new Sockets(this, "Sockets", { logs, cloudWatchRole: props.cloudWatchRole ?? true });
     const tokenSecret = createTokenSecret(this);
+    const originSecret = props.distribution === false ? undefined : secretReference(createOriginSecret(this));
     const functions = createFunctions(this, {
       servicePath,
       logs,
       memorySize: props.memorySize ?? 512,
       tableName: table.tableName,
       callbackUrl: sockets.stage.callbackUrl,
-      tokenSecret: tokenSecretReference(tokenSecret),
+      tokenSecret: secretReference(tokenSecret),
+      ...(originSecret !== undefined && { originSecret }),
       ...(props.metrics === true && { metrics: this.node.path }),
     });
     grant(functions, table, sockets);
     sockets.route(functions);
-    const http = new Http(this, "Http", { negotiate: functions.negotiate, logs });
+    const http = new Http(this, "Http", { negotiate: functions.negotiate, poll: functions.poll, logs });
     new SweepSchedule(this, "SweepSchedule", functions.sweep);
 
+    const host =
+      originSecret === undefined
+        ? undefined
+        : new OneHost(this, "Host", {
+            ...(props.distribution || {}),
+            socketHost: hostOf(this, sockets.api.apiId),
+            socketStage: sockets.stage.stageName,
+            httpHost: hostOf(this, http.api.apiId),
+            stream: functions.stream,
+            originSecret,
+          });
+
+    this.url = host?.url;
+    this.distribution = host?.distribution;
     this.table = table;
     this.functions = functions;
     this.tokenSecret = tokenSecret;
@@ -137,11 +171,12 @@ export class SignalRService extends Construct {
   }
 
   /**
-   * Lets a function answer negotiate with `createNegotiator`: it is told the token secret, as connect and negotiate are.
+   * Lets a function answer negotiate with `createNegotiator`: it is told the token secret, and the service's URL.
    * A container takes {@link tokenSecret} as its `SIGNALR_TOKEN_SECRET`.
    */
   addNegotiator(handler: LambdaFunction): void {
-    handler.addEnvironment("SIGNALR_TOKEN_SECRET", tokenSecretReference(this.tokenSecret));
+    handler.addEnvironment("SIGNALR_TOKEN_SECRET", secretReference(this.tokenSecret));
+    if (this.url !== undefined) handler.addEnvironment("SIGNALR_URL", this.url);
   }
 
   /** Lets a function send with `createHubContext`: rights and environment. */
@@ -151,6 +186,10 @@ export class SignalRService extends Construct {
   }
 
   #output(): void {
+    if (this.url !== undefined) {
+      new CfnOutput(this, "Url", { value: this.url, description: "For withUrl; append / and the hub's path" });
+      return;
+    }
     new CfnOutput(this, "SocketUrl", { value: this.socketUrl, description: "Sockets; append the hub's path" });
     new CfnOutput(this, "HubUrl", {
       value: this.hubUrl,
@@ -160,6 +199,12 @@ export class SignalRService extends Construct {
   }
 }
 
+/** Of an API of API Gateway. */
+function hostOf(scope: Construct, apiId: string): string {
+  const { region, urlSuffix } = Stack.of(scope);
+  return `${apiId}.execute-api.${region}.${urlSuffix}`;
+}
+
 interface FunctionsOptions {
   readonly servicePath: string;
   readonly logs: LogOptions;
@@ -167,42 +212,48 @@ interface FunctionsOptions {
   readonly tableName: string;
   readonly callbackUrl: string;
   readonly tokenSecret: string;
+  /** What the distribution proves itself with, if there is one. */
+  readonly originSecret?: string;
   /** What metrics call the service; without it there are none. */
   readonly metrics?: string;
 }
 
-/** The six functions. The names of the environment are the contract with lambdas/. */
+/** The eight functions. The names of the environment are the contract with lambdas/. */
 function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFunctions {
   const { servicePath, logs, memorySize } = options;
   const request = { servicePath, logs, memorySize, timeout: REQUEST_TIMEOUT };
   const table = { SIGNALR_TABLE: options.tableName };
   const callback = { SIGNALR_CALLBACK_URL: options.callbackUrl };
   const secret = { SIGNALR_TOKEN_SECRET: options.tokenSecret };
+  const origin = options.originSecret === undefined ? {} : { SIGNALR_ORIGIN_SECRET: options.originSecret };
   const metrics = options.metrics === undefined ? {} : { SIGNALR_METRICS: options.metrics };
   const hub = { ...table, ...callback, ...metrics };
   const work = createFunction(scope, {
     ...request,
     name: "work",
     description: "SignalR: runs streams and long invocations",
-    timeout: WORK_TIMEOUT,
+    timeout: LONGEST_TIMEOUT,
     // Once more: only then does the client of a worker that died learn of it.
     retryAttempts: 1,
     environment: hub,
   });
   const worker = { SIGNALR_WORKER: work.functionName };
+  const message = createFunction(scope, {
+    ...request,
+    name: "message",
+    description: "SignalR: runs the hub's methods",
+    // What polls leave it to do the sweeper finds, if it dies: a second try would come too late.
+    retryAttempts: 0,
+    environment: { ...hub, ...worker },
+  });
   return {
     work,
+    message,
     connect: createFunction(scope, {
       ...request,
       name: "connect",
       description: "SignalR: accepts or refuses a socket",
-      environment: { ...table, ...callback, ...secret },
-    }),
-    message: createFunction(scope, {
-      ...request,
-      name: "message",
-      description: "SignalR: runs the hub's methods",
-      environment: { ...hub, ...worker },
+      environment: { ...table, ...callback, ...secret, ...origin },
     }),
     disconnect: createFunction(scope, {
       ...request,
@@ -214,13 +265,29 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "negotiate",
       description: "SignalR: negotiates a connection",
-      environment: { ...table, ...secret },
+      environment: { ...table, ...secret, ...origin },
+    }),
+    poll: createFunction(scope, {
+      ...request,
+      name: "poll",
+      description: "SignalR: long polling, and what is sent over HTTP",
+      memorySize: WAITING_MEMORY,
+      timeout: POLL_TIMEOUT,
+      environment: { ...hub, ...worker, SIGNALR_MESSAGE: message.functionName, ...secret, ...origin },
+    }),
+    stream: createFunction(scope, {
+      ...request,
+      name: "stream",
+      description: "SignalR: event streams",
+      memorySize: WAITING_MEMORY,
+      timeout: LONGEST_TIMEOUT,
+      environment: { ...hub, ...secret, ...origin },
     }),
     sweep: createFunction(scope, {
       ...request,
       name: "sweep",
       description: "SignalR: ends connections that have fallen silent",
-      memorySize: SWEEP_MEMORY,
+      memorySize: WAITING_MEMORY,
       timeout: SWEEP_TIMEOUT,
       environment: { ...hub, ...worker },
     }),
@@ -232,7 +299,8 @@ function grant(functions: ServiceFunctions, table: TableV2, sockets: Sockets): v
   for (const [name, actions] of Object.entries(TABLE_ACTIONS)) {
     allow(functions[name as FunctionName], actions, [table.tableArn]);
   }
-  const { connect, message, disconnect, sweep, work } = functions;
-  for (const handler of [connect, message, disconnect, sweep, work]) sockets.grantManage(handler);
+  const { connect, message, disconnect, poll, stream, sweep, work } = functions;
+  for (const handler of [connect, message, disconnect, poll, stream, sweep, work]) sockets.grantManage(handler);
   for (const handler of [message, sweep]) allow(handler, ["lambda:InvokeFunction"], [work.functionArn]);
+  allow(poll, ["lambda:InvokeFunction"], [work.functionArn, message.functionArn]);
 }

@@ -33,6 +33,8 @@ export const TABLE_ACTIONS = {
   message: SERVE,
   disconnect: SERVE,
   negotiate: REFRESH,
+  poll: SERVE,
+  stream: SERVE,
   sweep: SERVE,
   work: SERVE,
 } as const;

@@ -26,6 +26,8 @@ export const FUNCTIONS: Readonly<Record<FunctionName, Bare>> = {
   negotiate: "dynamodb-jose",
   connect: "dynamodb-connections-jose",
   message: "dynamodb-connections",
+  poll: "dynamodb-connections-jose",
+  stream: "dynamodb-connections-jose",
   disconnect: "dynamodb-connections",
   work: "dynamodb-connections",
   sweep: "dynamodb-connections",

@@ -20,6 +20,7 @@ const ENVIRONMENT = {
 /** Milliseconds. */
 export async function importTime(file: string): Promise<number> {
   const script = `
+    globalThis.awslambda = { streamifyResponse: (handler) => handler };
     const started = performance.now();
     await import(${JSON.stringify(pathToFileURL(file).href)});
     console.log(performance.now() - started);

@@ -23,6 +23,9 @@ export interface EventStream {
 /** A function has 15 minutes; its client is told to come back before that. Milliseconds. */
 const LONGEST = 14.5 * 60_000;
 
+/** CloudFront cuts a response that is silent for a minute. Milliseconds. */
+const LONGEST_SILENCE = 30_000;
+
 const EVENTS = {
   "content-type": "text/event-stream",
   "content-encoding": "identity",
@@ -74,7 +77,7 @@ async function pass(
   stopAt: number,
 ): Promise<void> {
   const { clock, service } = ports;
-  const { keepAliveInterval } = service.lifetime;
+  const keepAliveInterval = Math.min(service.lifetime.keepAliveInterval, LONGEST_SILENCE);
   let pingAt = clock.now() + keepAliveInterval;
   while (clock.now() < stopAt) {
     const read = await reader.read(Math.min(pingAt, stopAt));

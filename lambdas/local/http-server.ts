@@ -45,6 +45,8 @@ export async function openServer(port = 0, host = "127.0.0.1"): Promise<OpenServ
     authority: `${urlHost(host)}:${(server.address() as AddressInfo).port}`,
     async close(work) {
       const closed = new Promise((resolve) => server.close(resolve));
+      // Clients open some in advance, which Node's server waits for.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       await Promise.race([Promise.all([work, closed]), delay(CLOSE_GRACE, undefined, { ref: false })]);
       for (const socket of sockets) socket.destroy();
       await closed;

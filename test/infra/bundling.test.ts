@@ -42,7 +42,7 @@ describe("the functions, really bundled", () => {
     second = build(entry);
   }, 120_000);
 
-  const names = ["connect", "message", "disconnect", "negotiate", "sweep", "work"];
+  const names = ["connect", "message", "disconnect", "negotiate", "poll", "stream", "sweep", "work"];
 
   it.each(names)("%s is one ES module with its source map", (name) => {
     const folder = first[name] ?? "";
@@ -63,7 +63,9 @@ describe("the functions, really bundled", () => {
 
   it.each(names)("%s needs nothing beside it to load, and has a handler", (name) => {
     const url = pathToFileURL(join(first[name] ?? "", "index.mjs")).href;
-    const script = `const { handler } = await import(${JSON.stringify(url)}); console.log(typeof handler); process.exit(0);`;
+    // What the runtime gives a function that streams.
+    const runtime = "globalThis.awslambda = { streamifyResponse: (handler) => handler };";
+    const script = `${runtime} const { handler } = await import(${JSON.stringify(url)}); console.log(typeof handler); process.exit(0);`;
     const output = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
       encoding: "utf8",
       env: {
@@ -73,6 +75,7 @@ describe("the functions, really bundled", () => {
         SIGNALR_CALLBACK_URL: "https://example.execute-api.eu-central-1.amazonaws.com/prod",
         SIGNALR_TOKEN_SECRET: "s".repeat(64),
         SIGNALR_WORKER: "work",
+        SIGNALR_MESSAGE: "message",
       },
     });
     expect(output.trim()).toBe("function");

@@ -20,6 +20,7 @@ describe("cdk-nag's AwsSolutions finds nothing that is not accepted", () => {
     ["in a stack of a known account and Region", { stack: { env: environment } }],
     ["in such a stack with feature flags", { stack: { env: environment }, context: flags }],
     ["where the account has a role for logs", { service: { cloudWatchRole: false } }],
+    ["without a distribution", { service: { distribution: false } }],
   ])("%s", (_where, options) => {
     expect(violations(deploy(options).app)).toEqual([]);
   });
@@ -50,7 +51,8 @@ it("accepts these findings, each with a reason, and no others", () => {
     }
   }
   const stage = "arn:<AWS::Partition>:execute-api:<AWS::Region>:<AWS::AccountId>:<RealtimeSocketsApi>/prod";
-  const sockets = ["ConnectRole", "DisconnectRole", "MessageRole", "SweepRole", "WorkRole"].flatMap((role) => [
+  const posting = ["Connect", "Disconnect", "Message", "Poll", "Stream", "Sweep", "Work"].map((name) => `${name}Role`);
+  const sockets = posting.flatMap((role) => [
     `Test/Realtime/${role} IAM5[Resource::${stage}/DELETE/@connections/*]`,
     `Test/Realtime/${role} IAM5[Resource::${stage}/POST/@connections/*]`,
   ]);
@@ -58,7 +60,12 @@ it("accepts these findings, each with a reason, and no others", () => {
   expect(Object.keys(accepted).sort()).toEqual(
     [
       ...sockets,
+      "Test/Realtime/Host/Distribution CFR1",
+      "Test/Realtime/Host/Distribution CFR2",
+      "Test/Realtime/Host/Distribution CFR3",
+      "Test/Realtime/Host/Distribution CFR4",
       "Test/Realtime/Http/Api APIG4",
+      "Test/Realtime/OriginSecret SMG4",
       "Test/Realtime/Sockets/Api APIG4",
       `Test/Realtime/Sockets/CloudWatchRole IAM4[Policy::${policy}]`,
       "Test/Realtime/TokenSecret SMG4",

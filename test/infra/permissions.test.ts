@@ -14,6 +14,8 @@ const SOCKETS = {
   [`${STAGE}/DELETE/@connections/*`]: ["execute-api:ManageConnections"],
 };
 
+const STREAM = "<RealtimeStreamFunctionUrl.FunctionArn>";
+const RUNNER = { "<RealtimeMessage.Arn>": ["lambda:InvokeFunction"] };
 const WORKER = { "<RealtimeWork.Arn>": ["lambda:InvokeFunction"] };
 
 describe("each function may do what it does, and nothing else", () => {
@@ -22,6 +24,8 @@ describe("each function may do what it does, and nothing else", () => {
     ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
     ["Disconnect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Negotiate", { "<RealtimeTable.Arn>": REFRESH }],
+    ["Poll", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER, ...RUNNER }],
+    ["Stream", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
     ["Work", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
   ])("%s", (name, expected) => {
@@ -85,7 +89,7 @@ it("who answers negotiate is told the secret, and may do nothing with it but sig
   });
   const { Variables } = resource(template, "Api").Properties.Environment;
   const { SIGNALR_TOKEN_SECRET } = resource(template, "RealtimeNegotiate").Properties.Environment.Variables;
-  expect(Variables).toEqual({ SIGNALR_TOKEN_SECRET });
+  expect(Variables).toEqual({ SIGNALR_TOKEN_SECRET, SIGNALR_URL: expect.anything() });
   expect(Object.keys(resources(template, "AWS::IAM::Policy"))).not.toContain("ApiServiceRoleDefaultPolicy");
   expect(permissionsOf(template, "Task")).toEqual({
     "<RealtimeTokenSecret>": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
@@ -107,31 +111,41 @@ it("there is a role for each function, for the schedule and for API Gateway's lo
     "RealtimeDisconnectRole",
     "RealtimeMessageRole",
     "RealtimeNegotiateRole",
+    "RealtimePollRole",
     "RealtimeSocketsCloudWatchRole",
+    "RealtimeStreamRole",
     "RealtimeSweepRole",
     "RealtimeSweepScheduleRole",
     "RealtimeWorkRole",
   ]);
 });
 
-it("nobody may read the token secret: CloudFormation hands it to connect and negotiate", () => {
-  expect(JSON.stringify(resources(template, "AWS::IAM::Policy"))).not.toContain("secretsmanager");
-  const holders = Object.entries(resources(template, "AWS::Lambda::Function"))
-    .filter(([, { Properties }]) => JSON.stringify(Properties).includes("TokenSecret"))
-    .map(([name]) => name);
-  expect(holders.sort()).toEqual(["RealtimeConnect", "RealtimeNegotiate"]);
-});
+it.each(["TokenSecret", "OriginSecret"])(
+  "nobody may read the %s: CloudFormation hands it to who serves clients",
+  (secret) => {
+    expect(JSON.stringify(resources(template, "AWS::IAM::Policy"))).not.toContain("secretsmanager");
+    const holders = Object.entries(resources(template, "AWS::Lambda::Function"))
+      .filter(([, { Properties }]) => JSON.stringify(Properties).includes(secret))
+      .map(([name]) => name);
+    expect(holders.sort()).toEqual(["RealtimeConnect", "RealtimeNegotiate", "RealtimePoll", "RealtimeStream"]);
+  },
+);
 
-it("each API may start only its own functions", () => {
+it("each API may start only its own functions, and the distribution the one that streams, by its URL", () => {
   const permissions = Object.values(resources(template, "AWS::Lambda::Permission")).map(({ Properties }) => [
     read(Properties.FunctionName),
     Properties.Principal,
-    read(Properties.SourceArn).replace(/^.*:(?=<)/, ""),
+    read(Properties.SourceArn).replace(/^.*:(?=<|distribution)/, ""),
+    ...(Properties.Action === "lambda:InvokeFunctionUrl" ? ["URL"] : []),
+    ...(Properties.InvokedViaFunctionUrl === true ? ["by its URL"] : []),
   ]);
   expect(permissions.sort()).toEqual([
     ["<RealtimeConnect.Arn>", "apigateway.amazonaws.com", "<RealtimeSocketsApi>/*$connect"],
     ["<RealtimeDisconnect.Arn>", "apigateway.amazonaws.com", "<RealtimeSocketsApi>/*$disconnect"],
     ["<RealtimeMessage.Arn>", "apigateway.amazonaws.com", "<RealtimeSocketsApi>/*$default"],
     ["<RealtimeNegotiate.Arn>", "apigateway.amazonaws.com", "<RealtimeHttpApi>/*/*/{proxy+}"],
+    ["<RealtimePoll.Arn>", "apigateway.amazonaws.com", "<RealtimeHttpApi>/*/*/poll"],
+    [STREAM, "cloudfront.amazonaws.com", "distribution/<RealtimeHostDistribution>", "URL"],
+    [STREAM, "cloudfront.amazonaws.com", "distribution/<RealtimeHostDistribution>", "by its URL"],
   ]);
 });

@@ -3,10 +3,11 @@ import { Match, Template } from "aws-cdk-lib/assertions";
 import { RetentionDays } from "aws-cdk-lib/aws-logs";
 import { describe, expect, it } from "vitest";
 import { SignalRService } from "../../infra/index.ts";
+import { POLL_PATH } from "../../lambdas/edge/index.ts";
 import { deploy, read, resource, resources, writeServiceFile } from "./deployed.ts";
 
 const { template, stack, service } = deploy();
-const FUNCTIONS = ["Connect", "Message", "Disconnect", "Negotiate", "Sweep", "Work"];
+const FUNCTIONS = ["Connect", "Message", "Disconnect", "Negotiate", "Poll", "Stream", "Sweep", "Work"];
 
 describe("the table", () => {
   it("has pk and sk as keys, on demand, and no index", () => {
@@ -65,7 +66,7 @@ describe("the WebSocket API", () => {
   it("has no other route, no route response and no model that would send frames of its own", () => {
     const routes = Object.values(resources(template, "AWS::ApiGatewayV2::Route")).map(({ Properties }) => Properties);
     const keys = routes.map((route) => route.RouteKey);
-    expect(keys.sort()).toEqual(["$connect", "$default", "$disconnect", "ANY /{proxy+}"]);
+    expect(keys.sort()).toEqual(["$connect", "$default", "$disconnect", "ANY /poll", "ANY /{proxy+}"]);
     expect(routes.filter((route) => route.RequestModels !== undefined)).toEqual([]);
     template.resourceCountIs("AWS::ApiGatewayV2::RouteResponse", 0);
     template.resourceCountIs("AWS::ApiGatewayV2::IntegrationResponse", 0);
@@ -106,8 +107,9 @@ describe("the WebSocket API", () => {
 });
 
 describe("the HTTP API", () => {
-  it("has every path and method run negotiate, in payload format 2.0", () => {
+  it("has every path and method run negotiate, and one of them poll, in payload format 2.0", () => {
     expect(handlerOf("ANY /{proxy+}")).toBe("<RealtimeNegotiate.Arn>");
+    expect(handlerOf(`ANY ${POLL_PATH}`)).toBe("<RealtimePoll.Arn>");
     template.hasResourceProperties("AWS::ApiGatewayV2::Integration", {
       IntegrationType: "AWS_PROXY",
       PayloadFormatVersion: "2.0",
@@ -131,7 +133,7 @@ describe("the HTTP API", () => {
 });
 
 describe("the functions", () => {
-  it("are six", () => {
+  it("are eight", () => {
     const names = Object.keys(resources(template, "AWS::Lambda::Function"));
     expect(names.sort()).toEqual(FUNCTIONS.map((name) => `Realtime${name}`).sort());
   });
@@ -151,6 +153,8 @@ describe("the functions", () => {
     ["Message", 28, 512],
     ["Disconnect", 28, 512],
     ["Negotiate", 28, 512],
+    ["Poll", 29, 256],
+    ["Stream", 900, 256],
     ["Sweep", 180, 256],
     ["Work", 900, 512],
   ])("%s ends after %i s and has %i MB", (name, seconds, megabytes) => {
@@ -158,10 +162,10 @@ describe("the functions", () => {
     expect({ Timeout, MemorySize }).toEqual({ Timeout: seconds, MemorySize: megabytes });
   });
 
-  it("have the memory that is asked for, except the sweeper", () => {
+  it("have the memory that is asked for, except those that wait", () => {
     const { template } = deploy({ service: { memorySize: 1769 } });
     const sizes = FUNCTIONS.map((name) => resource(template, `Realtime${name}`).Properties.MemorySize);
-    expect(sizes).toEqual([1769, 1769, 1769, 1769, 256, 1769]);
+    expect(sizes).toEqual([1769, 1769, 1769, 1769, 256, 256, 256, 1769]);
   });
 
   const table = { SIGNALR_TABLE: "<RealtimeTable>" };
@@ -169,14 +173,20 @@ describe("the functions", () => {
     SIGNALR_CALLBACK_URL: "https://<RealtimeSocketsApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>/prod",
   };
   const worker = { SIGNALR_WORKER: "<RealtimeWork>" };
+  const runner = { SIGNALR_MESSAGE: "<RealtimeMessage>" };
   const secret = {
     SIGNALR_TOKEN_SECRET: "{{resolve:secretsmanager:<RealtimeTokenSecret>:SecretString:::}}",
   };
+  const origin = {
+    SIGNALR_ORIGIN_SECRET: "{{resolve:secretsmanager:<RealtimeOriginSecret>:SecretString:::}}",
+  };
   it.each([
-    ["Connect", { ...table, ...callback, ...secret }],
+    ["Connect", { ...table, ...callback, ...secret, ...origin }],
     ["Message", { ...table, ...callback, ...worker }],
     ["Disconnect", { ...table, ...callback }],
-    ["Negotiate", { ...table, ...secret }],
+    ["Negotiate", { ...table, ...secret, ...origin }],
+    ["Poll", { ...table, ...callback, ...worker, ...runner, ...secret, ...origin }],
+    ["Stream", { ...table, ...callback, ...secret, ...origin }],
     ["Sweep", { ...table, ...callback, ...worker }],
     ["Work", { ...table, ...callback }],
   ])("%s is told what it needs and nothing else", (name, expected) => {
@@ -194,16 +204,15 @@ it("has metrics in the functions that run hubs, when they are asked for", () => 
     (name) => resource(template, `Realtime${name}`).Properties.Environment.Variables.SIGNALR_METRICS,
   );
   const name = "Test/Realtime";
-  expect(names).toEqual([undefined, name, name, undefined, name, name]);
+  expect(names).toEqual([undefined, name, name, undefined, name, name, name, name]);
 });
 
-describe("the token secret", () => {
-  it("is generated, 64 characters without punctuation", () => {
-    template.resourceCountIs("AWS::SecretsManager::Secret", 1);
-    template.hasResourceProperties("AWS::SecretsManager::Secret", {
-      GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true },
-      SecretString: Match.absent(),
-    });
+describe("the secrets", () => {
+  it.each(["TokenSecret", "OriginSecret"])("%s is generated, 64 characters without punctuation", (name) => {
+    template.resourceCountIs("AWS::SecretsManager::Secret", 2);
+    const { GenerateSecretString, SecretString } = resource(template, `Realtime${name}`).Properties;
+    expect(GenerateSecretString).toMatchObject({ PasswordLength: 64, ExcludePunctuation: true });
+    expect(SecretString).toBeUndefined();
   });
 });
 
@@ -236,7 +245,7 @@ describe("the logs", () => {
     "RealtimeHttpAccessLogs",
   ];
 
-  it("are eight groups, each kept for a month", () => {
+  it("are ten groups, each kept for a month", () => {
     const retention = Object.entries(resources(template, "AWS::Logs::LogGroup")).map(([name, { Properties }]) => [
       name,
       Properties.RetentionInDays,
@@ -277,8 +286,9 @@ describe("the logs", () => {
 });
 
 describe("the URLs", () => {
-  it("are outputs and properties", () => {
+  it("are those of the origins where there is no distribution, as outputs and properties", () => {
     const host = "<RealtimeSocketsApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>";
+    const { template, stack, service } = deploy({ service: { distribution: false } });
     const expected = {
       SocketUrl: `wss://${host}/prod?hub=`,
       HubUrl: `https://${host}/prod?hub=`,
@@ -291,6 +301,7 @@ describe("the URLs", () => {
     expect(Object.fromEntries(outputs)).toEqual(expected);
     const { socketUrl, hubUrl, httpUrl } = service;
     expect([socketUrl, hubUrl, httpUrl].map((url) => read(stack.resolve(url)))).toEqual(Object.values(expected));
+    expect(service.url).toBeUndefined();
   });
 });
 
@@ -299,8 +310,9 @@ it("stands beside another service in one stack", () => {
   for (const id of ["Chat", "Game"]) new SignalRService(stack, id, { entry: writeServiceFile() });
   const both = Template.fromStack(stack);
   both.resourceCountIs("AWS::DynamoDB::GlobalTable", 2);
-  both.resourceCountIs("AWS::Lambda::Function", 12);
-  both.resourceCountIs("AWS::SecretsManager::Secret", 2);
+  both.resourceCountIs("AWS::Lambda::Function", 16);
+  both.resourceCountIs("AWS::SecretsManager::Secret", 4);
+  both.resourceCountIs("AWS::CloudFront::Distribution", 2);
 });
 
 /** The function behind a route. */
