@@ -24,7 +24,7 @@ export { type RefreshPorts, refresh } from "./refresh.ts";
 /** Takes what a client sends over HTTP, and its going. */
 export { type SendPorts, type SendRequest, send, stop } from "./send.ts";
 /** Writes an event stream. */
-export { type EventStream, streamEvents } from "./stream-events.ts";
+export { streamEvents } from "./stream-events.ts";
 /** Ends what fell silent and finishes what was left unfinished. */
 export { sweep } from "./sweep.ts";
 /** Runs one invocation that streams or takes long. */
