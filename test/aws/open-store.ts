@@ -19,7 +19,8 @@ export async function openDynamoDBStore(client: DynamoDBClient): Promise<OpenSto
     store: dynamoDBStore(client, tableName),
     async rows() {
       const rows: string[] = [];
-      for await (const { Items = [] } of paginateScan({ client }, { TableName: tableName, ConsistentRead: true })) {
+      const input = { TableName: tableName, ConsistentRead: true, ProjectionExpression: "pk, sk" };
+      for await (const { Items = [] } of paginateScan({ client }, input)) {
         rows.push(...Items.map(({ pk, sk }) => JSON.stringify([pk?.S, sk?.S])));
       }
       return rows.sort();

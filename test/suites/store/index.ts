@@ -29,6 +29,8 @@ export type { OpenStore };
 export function storeSuite(name: string, openStore: () => Promise<OpenStore>): void {
   describe(name, () => {
     const harness = openHarness(openStore);
+    // First, because it looks at every row each time.
+    absentRowsSuite(harness);
     acceptingSuite(harness);
     framesSuite(harness);
     turnSuite(harness);
@@ -47,7 +49,6 @@ export function storeSuite(name: string, openStore: () => Promise<OpenStore>): v
     workSuite(harness);
     uploadsSuite(harness);
     questionsSuite(harness);
-    absentRowsSuite(harness);
     sweepingSuite(harness, openStore);
     pagingSuite(openStore);
   });
