@@ -2,7 +2,7 @@
 
 import type { Bill } from "./meter.ts";
 import { handshake, invocation, type OpenClient, openClient, openHttp, openMeteredHub, PING } from "./metered-hub.ts";
-import { beyond, type Operation } from "./operation.ts";
+import { beyond, type Operation, sum } from "./operation.ts";
 import type { SimulatedCloud } from "./simulated-cloud.ts";
 import type { HttpClient } from "./simulated-http.ts";
 
@@ -23,6 +23,8 @@ export interface HttpBills {
   readonly idleMinute: Bill;
   readonly streamPing: Bill;
   readonly streamMessage: Bill;
+  /** Its part in that. */
+  readonly streamReading: Bill;
 }
 
 export async function measureHttpOperations(): Promise<Operation[]> {
@@ -72,9 +74,8 @@ async function polling(cloud: SimulatedCloud, sender: OpenClient) {
 
 async function streaming(cloud: SimulatedCloud, sender: OpenClient) {
   const client = await openHttp(cloud);
-  let stream: Promise<void> | undefined;
   const streamConnect = await measure(cloud, async () => {
-    stream = client.stream();
+    void client.stream();
     await cloud.clock.idle();
     await postAndRun(cloud, client, handshake({}));
     await cloud.clock.sleep(FIRST_PAUSE);
@@ -83,14 +84,9 @@ async function streaming(cloud: SimulatedCloud, sender: OpenClient) {
   const idleMinute = await measure(cloud, () => cloud.clock.sleep(MINUTE));
   const streamPing = await measure(cloud, () => client.post(PING));
   const sent = await messageTo(cloud, sender, client.connectionId);
-  const read = beyond(idleSecond, await measure(cloud, () => cloud.clock.sleep(SECOND)));
-  const streamMessage = {
-    writeUnits: sent.writeUnits + read.writeUnits,
-    readUnits: sent.readUnits + read.readUnits,
-    callsInSequence: sent.callsInSequence + read.callsInSequence,
-  };
-  void stream;
-  return { streamConnect, idleMinute, streamPing, streamMessage };
+  const streamReading = beyond(idleSecond, await measure(cloud, () => cloud.clock.sleep(SECOND)));
+  const streamMessage = sum(sent, streamReading);
+  return { streamConnect, idleMinute, streamPing, streamMessage, streamReading };
 }
 
 /** The first poll lets the client in, the second one brings the answer to its handshake. */
@@ -100,6 +96,7 @@ export async function shakeHands(cloud: SimulatedCloud, client: HttpClient, hell
   await client.poll();
 }
 
+/** Resolves when what it left is done. */
 export async function postAndRun(cloud: SimulatedCloud, client: HttpClient, body: string): Promise<void> {
   await client.post(body);
   await cloud.worked();
@@ -110,6 +107,7 @@ async function messageTo(cloud: SimulatedCloud, sender: OpenClient, connectionId
   return beyond(echo, await measure(cloud, () => sender.send(invocation("toClient", connectionId, "hello"))));
 }
 
-async function measure(cloud: SimulatedCloud, action: () => Promise<unknown>): Promise<Bill> {
+/** What it takes, with the time that passes meanwhile. */
+export async function measure(cloud: SimulatedCloud, action: () => Promise<unknown>): Promise<Bill> {
   return (await cloud.meter.record(() => cloud.clock.during(action()))).bill;
 }

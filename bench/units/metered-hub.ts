@@ -162,7 +162,7 @@ export function oneWay(target: string): string {
   return record({ type: 1, target, arguments: [] });
 }
 
-export function invocation(target: string, ...args: readonly (string | number)[]): string {
+export function invocation(target: string, ...args: readonly unknown[]): string {
   return record({ type: 1, invocationId: "1", target, arguments: args });
 }
 
