@@ -70,9 +70,10 @@ export async function stop(ports: SendPorts, request: HttpRequest): Promise<Http
     return answer(ports, request, { status: 400, body });
   }
   const reason = { stopCalled: true, code: "stopped" } as const;
-  const marked = await ports.store.markEnd(transportId, reason, ports.clock.now());
+  await ports.store.markEnd(transportId, reason, ports.clock.now());
   await ports.transports.close(transportId);
-  if (marked !== undefined) await leaveErrand(ports, { kind: "ending", transportId });
+  // Also when somebody else has marked it, and its client goes because it was told so.
+  await leaveErrand(ports, { kind: "ending", transportId });
   return answer(ports, request, { status: 202 });
 }
 
