@@ -2,9 +2,14 @@
 
 import { frame, RS } from "../protocol/records.ts";
 import { HANDSHAKE, type Message } from "./bare-client.ts";
-import type { Offer, RunningService } from "./running-service.ts";
+import type { Offer } from "./running-service.ts";
 
 type Headers = Readonly<Record<string, string>>;
+
+/** Where hubs are served. */
+interface Served {
+  readonly url: string;
+}
 
 /** What a poll answered. */
 export interface PollAnswer {
@@ -36,7 +41,7 @@ export class PollingClient {
   }
 
   /** Negotiates, and does no more. @param path with the query of the hub's URL. */
-  static async negotiate(service: RunningService, path = "/chat", headers: Headers = {}): Promise<PollingClient> {
+  static async negotiate(service: Served, path = "/chat", headers: Headers = {}): Promise<PollingClient> {
     const [hub, query = ""] = path.split("?");
     const url = `${service.url}${hub}/negotiate?${query}${query && "&"}negotiateVersion=1`;
     const offer = (await (await fetch(url, { method: "POST", headers })).json()) as Offer;
@@ -45,7 +50,7 @@ export class PollingClient {
   }
 
   /** Up to the answer to the first poll. */
-  static async open(service: RunningService, path?: string, headers?: Headers): Promise<PollingClient> {
+  static async open(service: Served, path?: string, headers?: Headers): Promise<PollingClient> {
     const client = await PollingClient.negotiate(service, path, headers);
     const { status, text } = await client.poll();
     if (status !== 200) throw new Error(`The first poll was answered with ${status}: ${text}`);
@@ -53,7 +58,7 @@ export class PollingClient {
   }
 
   /** Up to the answer to the handshake. */
-  static async greet(service: RunningService, path?: string, headers?: Headers): Promise<PollingClient> {
+  static async greet(service: Served, path?: string, headers?: Headers): Promise<PollingClient> {
     const client = await PollingClient.open(service, path, headers);
     await client.post(HANDSHAKE);
     const [reply, ...behind] = await client.take(1);
