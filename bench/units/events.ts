@@ -67,6 +67,23 @@ export function negotiateEvent(
   };
 }
 
+/** A request of a client that polls. */
+export function pollEvent(
+  method: string,
+  query: Record<string, string>,
+  body: string | undefined,
+  now: number,
+): HttpEvent {
+  const event = negotiateEvent("", query, undefined, now);
+  const { http, ...context } = event.requestContext;
+  return {
+    ...event,
+    rawPath: "/poll",
+    requestContext: { ...context, http: { ...http, method, path: "/poll" } },
+    ...(body !== undefined && { body }),
+  };
+}
+
 function socketContext<RouteKey extends string, EventType extends string>(
   routeKey: RouteKey,
   eventType: EventType,

@@ -94,6 +94,33 @@ export function negotiate(cloud: SimulatedCloud, client: Client = {}): Promise<N
   return cloud.negotiate(HUB, client);
 }
 
+/** Of a client that polls. */
+export interface PollingClient extends Negotiated {
+  poll(): Promise<string>;
+  /** Resolves when what it left to be done is done. */
+  post(body: string): Promise<void>;
+  delete(): Promise<void>;
+}
+
+export async function openPolling(cloud: SimulatedCloud): Promise<PollingClient> {
+  const negotiated = await negotiate(cloud);
+  const { connectionToken } = negotiated;
+  const request = (method: "GET" | "POST" | "DELETE", body?: string) =>
+    cloud.request(method, HUB, connectionToken, body);
+  return {
+    ...negotiated,
+    poll: () => request("GET"),
+    async post(body) {
+      await request("POST", body);
+      await cloud.worked();
+    },
+    async delete() {
+      await request("DELETE");
+      await cloud.worked();
+    },
+  };
+}
+
 /** A socket that says nothing yet. */
 export function openSocket(cloud: SimulatedCloud, token: string, client: Client = {}): Promise<SimulatedTransport> {
   return cloud.connect(HUB, token, client);

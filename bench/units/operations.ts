@@ -14,6 +14,7 @@ import {
   whileHeld,
 } from "./metered-hub.ts";
 import { beyond, LOST, NORMAL, type Operation } from "./operation.ts";
+import { measurePollingOperations } from "./polling-operations.ts";
 import { measurePresenceOperations } from "./presence-operations.ts";
 import { measureResumableOperations } from "./resumable-operations.ts";
 import type { SimulatedCloud, SimulatedTransport } from "./simulated-cloud.ts";
@@ -34,6 +35,7 @@ export async function measureOperations(crowds: readonly number[]): Promise<Oper
       ...(await frames(cloud)),
       ...(await endings(cloud)),
       ...(await measureResumableOperations()),
+      ...(await measurePollingOperations()),
       ...(await measurePresenceOperations()),
       ...(await measureWorkOperations()),
       await sweep(cloud, 0),

@@ -12,6 +12,7 @@ import {
   disconnectHandler,
   messageHandler,
   negotiateHandler,
+  pollHandler,
   sweepHandler,
   workHandler,
 } from "../../lambdas/handlers.ts";
@@ -19,15 +20,17 @@ import type {
   Authenticate,
   Clock,
   ConnectionTokenClaims,
+  Errand,
   Log,
   Random,
   Service,
   Work,
 } from "../../lambdas/hub/index.ts";
+import { withHttpTransports } from "../../lambdas/hub/index.ts";
 import { openEmbeddedDynamoDB } from "../../lambdas/local/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { SimulatedClock } from "../simulated-clock.ts";
-import { connectEvent, disconnectEvent, messageEvent, negotiateEvent } from "./events.ts";
+import { connectEvent, disconnectEvent, messageEvent, negotiateEvent, pollEvent } from "./events.ts";
 import type { Item } from "./item-size.ts";
 import { Meter } from "./meter.ts";
 
@@ -57,6 +60,8 @@ export interface SimulatedCloud {
   negotiate(hub: string, client: Client): Promise<Negotiated>;
   /** Opens a socket. */
   connect(hub: string, connectionToken: string, client: Client): Promise<SimulatedTransport>;
+  /** A request of a client that polls, and the errand that it leaves. Resolves with the answer's body. */
+  request(method: "GET" | "POST" | "DELETE", hub: string, connectionToken: string, body?: string): Promise<string>;
   /** Resolves when no worker runs. */
   worked(): Promise<void>;
   /** Runs the sweeper's function for one tick, or to its end if it finds no connection. */
@@ -119,12 +124,15 @@ export async function openSimulatedCloud(
 
   const workers = new Set<Promise<void>>();
   const tokens = connectionTokens("a secret of the benchmark");
+  const random = countingRandom();
+  const store = dynamoDBStore(database, TABLE);
+  const sockets = apiGatewayTransports({ client: connections, clock, log: standardErrorLog });
   const ports = {
     service,
     authenticate,
     log: standardErrorLog,
     clock,
-    random: countingRandom(),
+    random,
     dialect: core,
     workers: {
       async start(event: Work) {
@@ -137,14 +145,21 @@ export async function openSimulatedCloud(
       issue: (claims: ConnectionTokenClaims) => clock.work(() => tokens.issue(claims)),
       verify: (token: string) => clock.work(() => tokens.verify(token)),
     },
-    store: dynamoDBStore(database, TABLE),
-    transports: apiGatewayTransports({ client: connections, clock, log: standardErrorLog }),
+    runners: {
+      async start(errand: Errand) {
+        const running = messageHandler(ports)(errand).then(() => void workers.delete(running));
+        workers.add(running);
+      },
+    },
+    store,
+    transports: withHttpTransports(sockets, { store, clock, random, log: standardErrorLog }),
   };
   const functions = {
     negotiate: negotiateHandler(ports),
     connect: connectHandler(ports),
     message: messageHandler(ports),
     disconnect: disconnectHandler(ports),
+    poll: pollHandler(ports),
   };
   let transports = 0;
 
@@ -184,6 +199,12 @@ export async function openSimulatedCloud(
           await functions.disconnect(disconnectEvent(id, code, clock.now()));
         },
       };
+    },
+    async request(method, hub, connectionToken, body) {
+      const query = { id: connectionToken, [HUB_PARAMETER]: hub };
+      const answer = await functions.poll(pollEvent(method, query, body, clock.now()));
+      if (answer.statusCode > 202) throw new Error(`${method} was answered with ${answer.statusCode}: ${answer.body}`);
+      return answer.body ?? "";
     },
     async worked() {
       while (workers.size > 0) await Promise.all(workers);
