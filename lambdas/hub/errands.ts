@@ -2,9 +2,24 @@
 
 import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
-import type { Errand } from "./ports.ts";
+import type { Errand, Log, Runners } from "./ports.ts";
 import { receive } from "./receive.ts";
 import { isFree, takeOver } from "./turn.ts";
+
+/** False when nobody could be asked: what waits is then left to the next sweep. */
+export async function leaveErrand(
+  { runners, log }: { readonly runners: Runners; readonly log: Log },
+  errand: Errand,
+): Promise<boolean> {
+  try {
+    await runners.start(errand);
+    return true;
+  } catch (error) {
+    const { kind, transportId } = errand;
+    log.error("What a client sent could not be handed on; the next sweep does it.", { kind, transportId, error });
+    return false;
+  }
+}
 
 /** What is not done, because its function dies, the sweeper finds. */
 export async function runErrand(ports: DispatchPorts, errand: Errand): Promise<void> {

@@ -4,9 +4,11 @@
 
 import { isRefusal } from "./admission.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
+import { leaveErrand } from "./errands.ts";
 import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
+import type { Runners } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
 import { openReader } from "./reader.ts";
 import type { ConnectionState } from "./store.ts";
@@ -16,7 +18,11 @@ import { newHttpTransportId, POLL_HOLD, silentAt, transportNameOf } from "./tran
 const BYTES = { "content-type": "application/octet-stream" };
 export const CHANGED = { status: 400, body: "Cannot change transports mid-connection" };
 
-export async function poll(ports: ConnectPorts, request: HttpRequest): Promise<HttpResponse> {
+export interface PollingPorts extends ConnectPorts {
+  readonly runners: Runners;
+}
+
+export async function poll(ports: PollingPorts, request: HttpRequest): Promise<HttpResponse> {
   const until = ports.clock.now() + POLL_HOLD;
   const found = await findHttpConnection(ports, request);
   if (isRefusal(found)) return answer(ports, request, found);
@@ -28,13 +34,15 @@ export async function poll(ports: ConnectPorts, request: HttpRequest): Promise<H
     const refusal = await connect(ports, { ...request, transportId });
     return answer(ports, request, refusal ?? { status: 200, headers: BYTES });
   }
+  const isPolled = transportNameOf(connection.transportId) === "LongPolling";
+  if (connection.ended && !(isPolled && tokenAge(found) === "current")) return answer(ports, request, NOT_FOUND);
   if (tokenAge(found) === "older") return tellReplaced(ports, request, connection);
-  if (transportNameOf(connection.transportId) !== "LongPolling") return answer(ports, request, CHANGED);
+  if (!isPolled) return answer(ports, request, CHANGED);
   return hold(ports, request, found, connection, until);
 }
 
 async function hold(
-  ports: ConnectPorts,
+  ports: PollingPorts,
   request: HttpRequest,
   found: Found,
   connection: ConnectionState,
@@ -55,6 +63,10 @@ async function hold(
   ]);
   if (reader === undefined) return answer(ports, request, NOT_FOUND);
   const read = await reader.read(until);
+  if (read.kind === "over" && !reader.connection.ended) {
+    // The last of it has arrived: if somebody marked the connection to end, this is what `$disconnect` is to a socket.
+    await leaveErrand(ports, { kind: "ending", transportId });
+  }
   if (read.kind === "superseded" || read.kind === "over") return answer(ports, request, { status: 204 });
   await heard(clock.now() + clientTimeoutInterval);
   if (read.kind === "nothing")

@@ -5,6 +5,7 @@ import { isCounted } from "../protocol/index.ts";
 import { isRefusal } from "./admission.ts";
 import { byteLength } from "./channel.ts";
 import type { DispatchPorts } from "./dispatch.ts";
+import { leaveErrand } from "./errands.ts";
 import { passesTurn } from "./frame.ts";
 import {
   answer,
@@ -16,7 +17,7 @@ import {
 } from "./http-connection.ts";
 import { closeTooLarge } from "./message-size.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
-import type { Errand, Runners } from "./ports.ts";
+import type { Runners } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
 import { receive } from "./receive.ts";
 import type { ConnectionState, TransportState } from "./store.ts";
@@ -39,6 +40,9 @@ export interface SendRequest extends HttpRequest {
 const ACCEPTED = { status: 200 };
 /** Messages that wait together in one row of the table, which holds 400 KB. Bytes. */
 const ROW_BYTES = 128 * 1024;
+/** How late a handshake may begin that was accepted before. Milliseconds. */
+const HANDSHAKE_START = 2_000;
+const PAUSE = 100;
 
 /** What a client sends, accepted in the order of the requests. */
 export async function send(ports: SendPorts, request: SendRequest): Promise<HttpResponse> {
@@ -66,9 +70,10 @@ export async function stop(ports: SendPorts, request: HttpRequest): Promise<Http
     return answer(ports, request, { status: 400, body });
   }
   const reason = { stopCalled: true, code: "stopped" } as const;
-  const marked = await ports.store.markEnd(transportId, reason, ports.clock.now());
+  await ports.store.markEnd(transportId, reason, ports.clock.now());
   await ports.transports.close(transportId);
-  if (marked !== undefined) await leave(ports, { kind: "ending", transportId });
+  // Also when somebody else has marked it, and its client goes because it was told so.
+  await leaveErrand(ports, { kind: "ending", transportId });
   return answer(ports, request, { status: 202 });
 }
 
@@ -96,7 +101,7 @@ async function accept(
   const state = await heard(ports, transportId);
   if (state === undefined) return false;
   if (await closeTooLarge(ports, state, text)) {
-    await leave(ports, { kind: "ending", transportId });
+    await leaveErrand(ports, { kind: "ending", transportId });
     return true;
   }
   noteMessages(ports, state.hub, "signalr.server.messages.received", messages.filter(isCounted).length);
@@ -106,20 +111,56 @@ async function accept(
 /** A handshake, or what comes while `onConnected` runs. */
 async function acceptFirst(
   ports: SendPorts,
+  connection: ConnectionState,
+  body: string,
+  receivedAt: number,
+): Promise<boolean> {
+  const { transportId } = connection;
+  const state = await ports.store.transport(transportId);
+  if (state === undefined || state.end !== undefined || state.next !== undefined || state.lost) return false;
+  if (isOpen(state)) return acceptGreeted(ports, connection, body, receivedAt);
+  if (state.turn !== undefined && !state.resuming) return wait(ports, state, [toText(body)], receivedAt);
+  const text = formatOf(transportId) === "Binary" ? body : toText(body);
+  const handshake = ports.dialect.parseHandshake(text, formatOf(transportId));
+  if (state.resuming) return leaveErrand(ports, { kind: "handshake", transportId, text, receivedAt });
+  if (handshake.error !== undefined && (await isConnecting(ports, transportId))) {
+    return acceptFirst(ports, connection, body, receivedAt);
+  }
+  if (handshake.rest === "") return leaveErrand(ports, { kind: "handshake", transportId, text, receivedAt });
+  // In front of what the next requests bring.
+  const [first = text] = protocolOf(ports, { protocol: undefined }).split(text);
+  const records = ports.dialect.protocolOf(handshake.protocol).split(handshake.rest);
+  if (!(await wait(ports, state, records, receivedAt))) return false;
+  return leaveErrand(ports, { kind: "handshake", transportId, text: first, receivedAt });
+}
+
+/** The handshake is over since the connection was read. */
+async function acceptGreeted(
+  ports: SendPorts,
   { connectionId, transportId }: ConnectionState,
   body: string,
   receivedAt: number,
 ): Promise<boolean> {
-  const state = await ports.store.transport(transportId);
-  if (state === undefined || state.end !== undefined || state.next !== undefined || state.lost) return false;
-  if (state.phase === "open" && !state.resuming) {
-    // The handshake is over since the connection was read.
-    const now = await ports.store.connection(connectionId);
-    return now?.reading.greeted === transportId && accept(ports, now, body, receivedAt);
+  const now = await ports.store.connection(connectionId);
+  return now?.reading.greeted === transportId && accept(ports, now, body, receivedAt);
+}
+
+function isOpen({ phase, resuming }: TransportState): boolean {
+  return phase === "open" && !resuming;
+}
+
+/**
+ * A client that does not wait for the answer to its handshake may be quicker than the errand of that, which is what
+ * this waits for.
+ */
+async function isConnecting({ store, clock }: SendPorts, transportId: string): Promise<boolean> {
+  const giveUpAt = clock.now() + HANDSHAKE_START;
+  for (;;) {
+    const state = await store.transport(transportId);
+    if (state === undefined || state.turn !== undefined || state.phase !== "accepted") return true;
+    if (clock.now() >= giveUpAt) return false;
+    await clock.sleep(PAUSE);
   }
-  if (state.turn !== undefined && !state.resuming) return wait(ports, state, [toText(body)], receivedAt);
-  const text = formatOf(transportId) === "Binary" ? body : toText(body);
-  return leave(ports, { kind: "handshake", transportId, text, receivedAt });
 }
 
 /** Undefined when the transport takes nothing any more. */
@@ -135,7 +176,8 @@ async function wait(
   receivedAt: number,
 ): Promise<boolean> {
   const { transportId, handshakes } = state;
-  const id = ports.random.id();
+  // One request after another may come within a millisecond: the later one sees the earlier one waiting, or done.
+  const id = `${String(state.waiting).padStart(6, "0")}#${ports.random.id()}`;
   let counted: TransportState | undefined;
   for (const [index, text] of rowsOf(records).entries()) {
     const key = `${String(receivedAt).padStart(15, "0")}##${id}${String(index).padStart(4, "0")}`;
@@ -144,7 +186,7 @@ async function wait(
   }
   if (counted === undefined || counted.phase !== "open" || counted.resuming) return true;
   if (!isFree(counted.turn, ports.clock.now())) return true;
-  await leave(ports, { kind: "turn", transportId: counted.transportId });
+  await leaveErrand(ports, { kind: "turn", transportId: counted.transportId });
   return true;
 }
 
@@ -161,18 +203,6 @@ function rowsOf(records: readonly string[]): readonly string[] {
     }
   }
   return rows;
-}
-
-/** False when nobody could be asked: what waits is then left to the next sweep. */
-async function leave({ runners, log }: SendPorts, errand: Errand): Promise<boolean> {
-  try {
-    await runners.start(errand);
-    return true;
-  } catch (error) {
-    const { kind, transportId } = errand;
-    log.error("What a client sent could not be handed on; the next sweep does it.", { kind, transportId, error });
-    return false;
-  }
 }
 
 /** UTF-8, from a character a byte. */
