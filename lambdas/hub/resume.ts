@@ -59,7 +59,8 @@ export async function resume(
   // A half-open socket would go on swallowing posts. A second page with this key is told to stay away; a client that
   // resumes by its own token, or never got through before, would take that for itself.
   if (from.lost) return true;
-  const goodbye = isOther && !from.resuming ? protocolOf(ports, from).encode({ kind: "close", error: REPLACED }) : undefined;
+  const goodbye =
+    isOther && !from.resuming ? protocolOf(ports, from).encode({ kind: "close", error: REPLACED }) : undefined;
   await sayGoodbye(ports, from.transportId, goodbye);
   return true;
 }

@@ -77,6 +77,7 @@ async function pass(ports: ConnectPorts, reader: Reader, stream: EventStream, st
   const { clock, service } = ports;
   const keepAliveInterval = Math.min(service.lifetime.keepAliveInterval, LONGEST_SILENCE);
   const write = (text: string): Promise<boolean> => isTaken(ports, stream.write(toEvent(text)));
+  const { transportId } = reader.connection;
   let pingAt = clock.now() + keepAliveInterval;
   for (;;) {
     const until = Math.min(pingAt, stopAt);
@@ -85,7 +86,7 @@ async function pass(ports: ConnectPorts, reader: Reader, stream: EventStream, st
       case "over":
         return;
       case "superseded":
-        return tellReplaced(ports, reader.connection, stream);
+        return tellReplaced(ports, { ...reader.connection, transportId }, stream);
       case "messages":
         if (!(await write(read.text))) return lose(ports, reader.connection);
         await reader.arrived();
@@ -97,7 +98,7 @@ async function pass(ports: ConnectPorts, reader: Reader, stream: EventStream, st
     if (clock.now() >= stopAt) return comeBack(ports, reader.connection, stream);
     if (clock.now() < pingAt) continue;
     pingAt = clock.now() + keepAliveInterval;
-    const { reading, transportId } = reader.connection;
+    const { reading } = reader.connection;
     // In front of the answer to its handshake a client would not understand it.
     const isOpen = reading.greeted === transportId && reading.greeting === undefined;
     if (isOpen && !(await write(protocolOf(ports, reader.connection).encode({ kind: "ping" }))))
