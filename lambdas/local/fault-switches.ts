@@ -115,7 +115,9 @@ export class FaultSwitches implements Faults {
 
   cutRequests(query: Readonly<Record<string, string>> = {}): number {
     const wanted = Object.entries(query);
-    const cut = [...this.#parked].filter(({ req }) => has(req.url?.split("?")[1] ?? "", wanted));
+    const cut = [...this.#parked].filter(
+      ({ req, destroyed }) => !destroyed && has(req.url?.split("?")[1] ?? "", wanted),
+    );
     for (const response of cut) response.destroy();
     return cut.length;
   }
