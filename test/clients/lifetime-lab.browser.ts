@@ -172,9 +172,9 @@ async function byHand(thrown: string[]): Promise<void> {
       await press("Start a client");
       await happens(page, "client", "started");
       await happens(page, "server", "onConnected");
-      await press("Cut the socket");
+      await press("Restart the server");
       await happens(page, "client", "onreconnected, same id");
-      await happens(page, "transport", index === 0 ? "event stream closed" : "poll broken off");
+      await happens(page, "transport", index === 0 ? "event stream closed" : "poll 503");
     }
   });
   await check("says so where there are no fault switches", async () => {
