@@ -1,5 +1,5 @@
 // The drawings of docs/lifetime.md: `npm run drawings` plays the scenes of the lifetime lab in headless Chromium, all at
-// once, and keeps what the page has drawn. About 80 seconds. Needs /usr/bin/chromium.
+// once, and keeps what the page has drawn: of all scenes, or of those that are named. About 80 seconds. Needs /usr/bin/chromium.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { type Browser, chromium } from "playwright-core";
@@ -18,7 +18,8 @@ const browser = await chromium.launch(CHROMIUM);
 try {
   await mkdir(DRAWINGS, { recursive: true });
   const style = await readFile(STYLE, "utf8");
-  const titles = await sceneTitles(browser);
+  const named = process.argv.slice(2);
+  const titles = named.length > 0 ? named : await sceneTitles(browser);
   await Promise.all(titles.map((title) => drawScene(browser, title, style)));
 } finally {
   await browser.close();

@@ -37,7 +37,11 @@ export function streamingHandler(
         if (body.destroyed || body.writableEnded) return;
         if (!body.write(text)) await drained(body);
       },
-      end: () => void body?.end(),
+      end() {
+        // Else the runtime would wait for its client, and bill the time.
+        if (body?.writableNeedDrain) body.destroy();
+        else body?.end();
+      },
     };
     // What it throws is the runtime's to tell: the response is then broken off, or 502 if it has not begun.
     await run(event, context, streamed);

@@ -103,3 +103,13 @@ it.each([
   }, stream);
   await done;
 });
+
+it("breaks off a response that ends before its client has taken everything", async () => {
+  const stream = new PassThrough({ highWaterMark: 4 });
+  await invoke(async (response) => {
+    response.begin(200, HEADERS);
+    void response.write("more than four");
+    response.end();
+  }, stream).done;
+  expect(stream.destroyed).toBe(true);
+});

@@ -106,6 +106,7 @@ export interface StreamedResponse {
   begin(status: number, headers: Readonly<Record<string, string>>): void;
   /** Resolves when the piece was taken: a slow reader holds it back. */
   write(text: string): Promise<void>;
+  /** Breaks it off when a piece is not taken yet. */
   end(): void;
 }
 

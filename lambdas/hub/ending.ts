@@ -126,11 +126,12 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
 }
 
 /**
- * Whether a client that comes for its messages has to find the last of them still. The sweeper removes them, when the
- * lease is over. One that said goodbye itself does not wait for more.
+ * Whether a client that comes for its messages has to find the last of them still: one that its connection was taken
+ * from. Whoever closed that may have said so before, as `hub.abort()` does. The sweeper removes them, when the lease is
+ * over.
  */
-function isReadToEnd({ transportId }: TransportState, { code }: EndReason, { goodbye, from }: EndRequest): boolean {
-  return isHttpTransport(transportId) && goodbye !== undefined && code !== "stopped" && from.phase !== "ended";
+function isReadToEnd({ transportId }: TransportState, { code }: EndReason, { from }: EndRequest): boolean {
+  return isHttpTransport(transportId) && from.phase !== "ended" && code !== "stopped" && code !== "transport_lost";
 }
 
 async function clear(

@@ -9,6 +9,8 @@ import type { ConnectionState, Session } from "./store.ts";
 
 /** Query parameter with which a client brings its key: `/chat?resume=<secret>`. */
 export const RESUME_PARAMETER = "resume";
+/** What the older of two clients with one key is told. */
+export const REPLACED = "The connection was resumed by another client with the same resume key.";
 /** Shorter keys could be guessed, and are ignored. */
 const KEY_LENGTH = 32;
 /** How long a connect function may take to move a connection, before the old transport counts again. Milliseconds. */
@@ -57,8 +59,8 @@ export async function resume(
   // A half-open socket would go on swallowing posts. A second page with this key is told to stay away; a client that
   // resumes by its own token, or never got through before, would take that for itself.
   if (from.lost) return true;
-  const error = "The connection was resumed by another client with the same resume key.";
-  const goodbye = isOther && !from.resuming ? protocolOf(ports, from).encode({ kind: "close", error }) : undefined;
+  const goodbye =
+    isOther && !from.resuming ? protocolOf(ports, from).encode({ kind: "close", error: REPLACED }) : undefined;
   await sayGoodbye(ports, from.transportId, goodbye);
   return true;
 }

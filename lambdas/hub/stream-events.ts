@@ -8,7 +8,9 @@ import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
 import { CHANGED } from "./poll.ts";
 import { protocolOf } from "./protocols.ts";
-import { openReader } from "./reader.ts";
+import { openReader, type Reader } from "./reader.ts";
+import { REPLACED } from "./resume.ts";
+import type { ConnectionState } from "./store.ts";
 import { newHttpTransportId, transportNameOf } from "./transport-names.ts";
 
 /** A response that is written piece by piece. */
@@ -17,6 +19,7 @@ export interface EventStream {
   begin(status: number, headers: Readonly<Record<string, string>>): void;
   /** Resolves when it was taken: a slow reader holds it back. */
   write(text: string): Promise<void>;
+  /** Breaks it off when something is not taken yet. */
   end(): void;
 }
 
@@ -70,30 +73,71 @@ async function begin(
   return refusal === undefined ? { connectionId, transportId } : answer(ports, request, refusal);
 }
 
-async function pass(
-  ports: ConnectPorts,
-  reader: NonNullable<Awaited<ReturnType<typeof openReader>>>,
-  stream: EventStream,
-  stopAt: number,
-): Promise<void> {
+async function pass(ports: ConnectPorts, reader: Reader, stream: EventStream, stopAt: number): Promise<void> {
   const { clock, service } = ports;
   const keepAliveInterval = Math.min(service.lifetime.keepAliveInterval, LONGEST_SILENCE);
+  const write = (text: string): Promise<boolean> => isTaken(ports, stream.write(toEvent(text)));
+  const { transportId } = reader.connection;
   let pingAt = clock.now() + keepAliveInterval;
-  while (clock.now() < stopAt) {
-    const read = await reader.read(Math.min(pingAt, stopAt));
-    if (read.kind === "over" || read.kind === "superseded") return;
-    if (read.kind === "messages") {
-      await stream.write(toEvent(read.text));
-      await reader.arrived();
+  for (;;) {
+    const until = Math.min(pingAt, stopAt);
+    const read = await reader.read(until);
+    switch (read.kind) {
+      case "over":
+        return;
+      case "superseded":
+        return tellReplaced(ports, { ...reader.connection, transportId }, stream);
+      case "messages":
+        if (!(await write(read.text))) return lose(ports, reader.connection);
+        await reader.arrived();
+        break;
+      case "nothing":
+        // Its process ends: it is let sleep no more.
+        if (clock.now() < until) return;
     }
+    if (clock.now() >= stopAt) return comeBack(ports, reader.connection, stream);
     if (clock.now() < pingAt) continue;
     pingAt = clock.now() + keepAliveInterval;
-    const { reading, transportId } = reader.connection;
+    const { reading } = reader.connection;
     // In front of the answer to its handshake a client would not understand it.
-    if (reading.greeted === transportId && reading.greeting === undefined) {
-      await stream.write(toEvent(protocolOf(ports, reader.connection).encode({ kind: "ping" })));
-    }
+    const isOpen = reading.greeted === transportId && reading.greeting === undefined;
+    if (isOpen && !(await write(protocolOf(ports, reader.connection).encode({ kind: "ping" }))))
+      return lose(ports, reader.connection);
   }
+}
+
+/** False when its client has not taken it for as long as it may be silent. */
+async function isTaken({ clock, service }: ConnectPorts, written: Promise<void>): Promise<boolean> {
+  const settled = new AbortController();
+  const taken = written.then(() => {
+    settled.abort();
+    return true;
+  });
+  const late = clock.sleep(service.lifetime.clientTimeoutInterval, settled.signal).then(() => false);
+  return Promise.race([taken, late]);
+}
+
+/** Its client may come back; the next sweep ends the connection of one that may not. */
+async function lose({ store, clock, service }: ConnectPorts, connection: ConnectionState): Promise<void> {
+  const { transportId, resumeKey } = connection;
+  const now = clock.now();
+  if (resumeKey !== undefined) await store.lose(transportId, now + service.lifetime.disconnectTimeout);
+  else await store.markEnd(transportId, { stopCalled: false, code: "transport_lost" }, now);
+}
+
+/** The sweeper would have told it earlier, so that is away. */
+async function comeBack(ports: ConnectPorts, connection: ConnectionState, stream: EventStream): Promise<void> {
+  await isTaken(ports, stream.write(toEvent(protocolOf(ports, connection).encode(COME_BACK))));
+  await lose(ports, connection);
+}
+
+const COME_BACK = { kind: "close", allowReconnect: true } as const;
+
+/** To the older of two pages with one resume key: without a word it would come back, and take the connection over. */
+async function tellReplaced(ports: ConnectPorts, seen: ConnectionState, stream: EventStream): Promise<void> {
+  const now = await ports.store.connection(seen.connectionId);
+  if (now === undefined || now.ended || now.transportId === seen.transportId) return;
+  await isTaken(ports, stream.write(toEvent(protocolOf(ports, seen).encode({ kind: "close", error: REPLACED }))));
 }
 
 /** JSON has no line breaks of its own, but another text protocol may. */

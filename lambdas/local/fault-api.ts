@@ -74,7 +74,8 @@ export function faultApi({ faults, events, clock, stopped }: FaultApiOptions): F
       return { status: 400, error: `There is no such fault. There are ${known}.` };
     }
     const open = faults.transportsOf(client, fault === "release");
-    if (open.length === 0) return { status: 404, error: "This client has no open transport." };
+    const requests = fault === "cut" ? faults.cutRequests(queryOfClient(client)) : 0;
+    if (open.length + requests === 0) return { status: 404, error: "This client has no open transport." };
     for (const id of open) act(id, milliseconds);
     return undefined;
   }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { API_GATEWAY } from "../apigateway/index.ts";
 import type { Clock } from "../hub/index.ts";
 import type { Faults, PostFailure, SocketLifetime } from "./faults.ts";
@@ -35,17 +36,20 @@ class Refusals {
   }
 
   meet(now: number, query: string): boolean {
-    const given = new URLSearchParams(query);
-    return this.#all.some(
-      (refusal) => refusal.until > now && refusal.query.every(([name, value]) => given.get(name) === value),
-    );
+    return this.#all.some((refusal) => refusal.until > now && has(query, refusal.query));
   }
+}
+
+function has(query: string, wanted: readonly (readonly [string, string])[]): boolean {
+  const given = new URLSearchParams(query);
+  return wanted.every(([name, value]) => given.get(name) === value);
 }
 
 /** The switches as the gateway sees them: it asks at each point where AWS may fail. */
 export class FaultSwitches implements Faults {
   readonly #transports: ReadonlyMap<string, Transport>;
   readonly #clock: Clock;
+  readonly #parked: ReadonlySet<ServerResponse>;
   /** Kept apart from the open transports: one that ends while half-open still holds a client that must be told. */
   readonly #halfOpen = new Map<string, Transport>();
   #dropped = new Strikes<true>();
@@ -60,9 +64,11 @@ export class FaultSwitches implements Faults {
   #postFailures: { readonly transportId: string | undefined; readonly strikes: Strikes<number> }[] = [];
   #lifetime = PLATFORM_LIFETIME;
 
-  constructor(transports: ReadonlyMap<string, Transport>, clock: Clock) {
+  /** @param parked what is held over HTTP. */
+  constructor(transports: ReadonlyMap<string, Transport>, clock: Clock, parked: ReadonlySet<ServerResponse>) {
     this.#transports = transports;
     this.#clock = clock;
+    this.#parked = parked;
   }
 
   dropDisconnects(times?: number, transportId?: string): void {
@@ -105,6 +111,15 @@ export class FaultSwitches implements Faults {
 
   blockSockets(milliseconds: number, query: Readonly<Record<string, string>> = {}): void {
     this.#blocks.add(this.#clock.now(), milliseconds, query);
+  }
+
+  cutRequests(query: Readonly<Record<string, string>> = {}): number {
+    const wanted = Object.entries(query);
+    const cut = [...this.#parked].filter(
+      ({ req, destroyed }) => !destroyed && has(req.url?.split("?")[1] ?? "", wanted),
+    );
+    for (const response of cut) response.destroy();
+    return cut.length;
   }
 
   age(transportId: string, milliseconds: number): void {

@@ -46,6 +46,11 @@ export interface Faults {
    * whose query has these values, if any are given. HTTP passes, and so do sockets that are open.
    */
   blockSockets(milliseconds: number, query?: Readonly<Record<string, string>>): void;
+  /**
+   * What is held over HTTP at this moment breaks off: event streams, as if their function had died, and polls. Only those whose
+   * query has these values, if any are given. Returns how many.
+   */
+  cutRequests(query?: Readonly<Record<string, string>>): number;
   /** The socket is older by this many milliseconds, to its `$disconnect` event too. At 2 hours it is cut (1001). */
   age(transportId: string, milliseconds: number): void;
   /** Posts to `@connections` fail with a status. */

@@ -57,7 +57,8 @@ class PiecesToClient implements StreamedResponse {
 
   end(): void {
     if (!this.#response.headersSent) this.begin(200, {});
-    this.#response.end();
+    if (this.#response.writableNeedDrain) this.#response.destroy();
+    else this.#response.end();
   }
 
   /** Or gone. */

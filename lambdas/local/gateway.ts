@@ -85,7 +85,8 @@ export interface LocalGateway {
 export async function startGateway(options: GatewayOptions): Promise<LocalGateway> {
   const { functions, clock, log, sweepInterval = 60_000, hubPaths, pages } = options;
   const transports = new Map<string, Transport>();
-  const faults = new FaultSwitches(transports, clock);
+  const parked = new Set<ServerResponse>();
+  const faults = new FaultSwitches(transports, clock, parked);
   const events = new GatewayEvents(clock);
   const invocations = new Invocations({ functions, faults, clock, log });
   const connections = connectionsApi({ transports, faults, stagePath: STAGE_PATH });
@@ -100,7 +101,6 @@ export async function startGateway(options: GatewayOptions): Promise<LocalGatewa
   const isLocal = isLocalName(options.host ?? "127.0.0.1");
   const isOpenToPages = options.faultApi === true && isLocal;
   const table = isLocal ? options.table : undefined;
-  const parked = new Set<ServerResponse>();
   const throughCloudFront = cloudFront(options.originSecret);
   const serve = serveRequests({
     isHub,

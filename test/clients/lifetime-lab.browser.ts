@@ -52,6 +52,14 @@ const SCENES: Readonly<Record<string, Expected>> = {
     server: [/^onConnected$/, /^onDisconnected: /, /^onConnected$/],
     between: [/^onreconnecting$/, /^onDisconnected/, 29, 42],
   },
+  "Long polling": {
+    client: [
+      ...[...STARTED, /^invoke 1$/, /^invoke 1 answered$/, /^message “1”$/],
+      ...[/^onreconnecting$/, SAME_ID, /^stop\(\)$/, /^onclose$/],
+    ],
+    server: [/^onConnected$/, /^sends “1”$/, /^onReconnected$/, /^onDisconnected: stopCalled$/],
+    between: [/^onreconnecting$/, SAME_ID, 1.9, 4],
+  },
 };
 
 /** What is different with stateful reconnect: a socket that breaks while the server is there is not noticed. */
@@ -112,10 +120,6 @@ async function byHand(thrown: string[]): Promise<void> {
   const page = await openLab(browser, thrown, 400);
   const press = (name: string) => page.getByRole("button", { name, exact: true }).click();
 
-  await check("says why long polling cannot be played", async () => {
-    assert.equal(await page.getByRole("button", { name: "Long polling" }).isDisabled(), true);
-    await page.getByText("this server offers WebSockets only").waitFor();
-  });
   await check("fits a phone", async () => {
     assert.equal(await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), true);
   });
@@ -159,6 +163,19 @@ async function byHand(thrown: string[]): Promise<void> {
     await press("Invoke, 3 s");
     await press("Cut the socket");
     await happens(page, "client", "invoke 1 rejected");
+  });
+  await check("has clients by every transport, which come back when it breaks", async () => {
+    for (const [index, transport] of ["ServerSentEvents", "LongPolling"].entries()) {
+      await page.reload();
+      await page.locator("#add:enabled").waitFor();
+      await page.getByLabel("transport").selectOption(transport);
+      await press("Start a client");
+      await happens(page, "client", "started");
+      await happens(page, "server", "onConnected");
+      await press("Restart the server");
+      await happens(page, "client", "onreconnected, same id");
+      await happens(page, "transport", index === 0 ? "event stream closed" : "poll 503");
+    }
   });
   await check("says so where there are no fault switches", async () => {
     const page = await browser.newPage();

@@ -71,6 +71,34 @@ describe("the way to an event stream", () => {
     expect(pieces).toBe(1_000);
   });
 
+  it("breaks off what ends while its client has not taken everything", async () => {
+    const { gateway, invoked, lines } = await open(async (response) => {
+      response.begin(200, HEAD);
+      void response.write("x".repeat(64 * 1024 * 1024));
+      response.end();
+    });
+    const client = await rawClient(gateway.url);
+    const closed = new Promise<void>((resolve) => client.once("close", () => resolve()));
+    client.on("error", () => undefined);
+    await invoked.stream.next();
+    client.resume();
+    await closed;
+    expect(client.bytesRead).toBeLessThan(64 * 1024 * 1024);
+    expect(lines).toEqual([]);
+  });
+
+  it("breaks off when a fault says so", async () => {
+    const { gateway, get } = await open(async (response) => {
+      response.begin(200, HEAD);
+      await hang();
+    });
+    const brokenOff = expect((await get()).text()).rejects.toThrow();
+    expect(gateway.faults.cutRequests({ id: "2" })).toBe(0);
+    expect(gateway.faults.cutRequests({ id: "1" })).toBe(1);
+    await brokenOff;
+    expect(gateway.faults.cutRequests()).toBe(0);
+  });
+
   it("tells a function nothing of a client that leaves: what it writes vanishes", async () => {
     const goOn = new Arrivals<true>();
     const done = new Arrivals<string>();

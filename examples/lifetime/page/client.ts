@@ -1,8 +1,9 @@
 // A stock client under test: built as the README recommends, and everything that happens to it written down.
 
-import { type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
+import { HttpTransportType, type HubConnection, HubConnectionBuilder, LogLevel } from "@microsoft/signalr";
 import { type Fault, switchFault } from "./faults.ts";
 import type { History } from "./history.ts";
+import { watchRequests } from "./lab-requests.ts";
 import { silenceSockets, watchSockets } from "./lab-socket.ts";
 import { ServerView } from "./server-view.ts";
 
@@ -12,6 +13,8 @@ export interface ClientOptions {
   readonly statefulReconnect: boolean;
   /** Start again after `onclose`, and when the first start fails. */
   readonly startAgain: boolean;
+  /** The one to take; what the stock client chooses when that is not said. */
+  readonly transport: keyof typeof HttpTransportType | "";
 }
 
 /** Pauses between starts that fail: each twice as long as the one before. Milliseconds. */
@@ -37,13 +40,23 @@ export class LabClient {
     this.name = name;
     this.history = history;
     this.#options = options;
-    const { resumeKey, statefulReconnect } = options;
+    const { resumeKey, statefulReconnect, transport } = options;
     // A computer that is off wants nothing, and is waited for all the same.
     this.server = new ServerView(history, () => (resumeKey || statefulReconnect) && (this.#wanted || this.#vanished));
     watchSockets(name, { sent: () => this.#sent(), received: () => this.#received() });
+    watchRequests(name, {
+      sent: () => this.#sent(),
+      received: () => this.#received(),
+      pollBegins: () => this.server.holdPoll(),
+      pollEnds: (status) => this.server.endPoll(status),
+      streamOpens: () => this.server.openStream(),
+      streamEnds: () => this.server.endStream(),
+    });
     // One key per client and page load: whoever shares a key shares the connection, and the newer takes it over.
     const key = resumeKey ? `&resume=${crypto.randomUUID()}` : "";
-    const builder = new HubConnectionBuilder().withUrl(`/lifetime?lab=${name}${key}`).configureLogging(LogLevel.None);
+    const url = `/lifetime?lab=${name}${key}`;
+    const only = transport === "" ? {} : { transport: HttpTransportType[transport] };
+    const builder = new HubConnectionBuilder().withUrl(url, only).configureLogging(LogLevel.None);
     if (options.automaticReconnect) builder.withAutomaticReconnect();
     if (statefulReconnect) builder.withStatefulReconnect();
     this.#connection = builder.build();
@@ -173,6 +186,8 @@ export class LabClient {
     // What nobody reads any more: the stock client has closed this socket.
     if (this.#vanished || this.server.isCutOff) return;
     this.history.frame("received");
+    // It trusts the one who answers its polls.
+    if (this.server.isPolled) return;
     const length = this.#connection.serverTimeoutInMilliseconds;
     this.history.arm("serverTimeout", { lane: "client", length, slack: 0 });
   }

@@ -91,9 +91,9 @@ export class Lab {
     this.clear();
     this.#preset = preset;
     const { signal } = this.#over;
-    const client = this.add(options);
+    const client = this.add(preset.transport === undefined ? options : { ...options, transport: preset.transport });
     try {
-      await preset.play?.(sceneOf(client, this.#send, signal));
+      await preset.play(sceneOf(client, this.#send, signal));
       return "finished";
     } catch (error) {
       return signal.aborted || error instanceof SceneOver ? "ended" : { failed: error };

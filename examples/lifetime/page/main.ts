@@ -34,14 +34,9 @@ for (const preset of PRESETS) {
   title.textContent = preset.title;
   start.disabled = true;
   const length = document.createElement("small");
-  length.textContent = preset.play === undefined ? "not yet" : `${preset.lasts} s`;
+  length.textContent = `${preset.lasts} s`;
   start.append(title, length);
   item.append(start);
-  if (preset.play === undefined) {
-    const why = document.createElement("p");
-    why.textContent = preset.says;
-    item.append(why);
-  }
   element("scenes", HTMLElement).append(item);
 }
 
@@ -81,6 +76,7 @@ function options(): ClientOptions {
     automaticReconnect: isOn("automaticReconnect"),
     statefulReconnect: isOn("statefulReconnect"),
     startAgain: isOn("startAgain"),
+    transport: (hands.elements.namedItem("transport") as HTMLSelectElement).value as ClientOptions["transport"],
   };
 }
 

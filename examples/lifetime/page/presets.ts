@@ -8,8 +8,9 @@ export interface Preset {
   readonly lasts: number;
   /** What there is to see. */
   readonly says: string;
-  /** Undefined for what cannot be shown yet; then `says` has the reason. */
-  readonly play?: (scene: Scene) => Promise<void>;
+  /** What its client takes. @default what is chosen on the page */
+  readonly transport?: "LongPolling";
+  readonly play: (scene: Scene) => Promise<void>;
 }
 
 /** By itself, or started again by the page. The first start has no id to compare. */
@@ -106,7 +107,23 @@ export const PRESETS: readonly Preset[] = [
   },
   {
     title: "Long polling",
-    lasts: 0,
-    says: "Not yet: this server offers WebSockets only.",
+    transport: "LongPolling",
+    lasts: 44,
+    says: "No socket: the client asks, and the server holds the question until it has something to say, 25 seconds at most. Each poll is a request of its own, and the connection outlives them all. Then a poll is refused: the client reconnects, and its key keeps its id.",
+    async play({ client, send, wait, until }) {
+      await client.start();
+      await wait(2);
+      await client.invoke();
+      await wait(2);
+      await send();
+      await wait(29);
+      await client.fault("refuseConnects", "server away for 1 s", 1_000);
+      await client.fault("cut", "");
+      await until("client", COME_BACK, 30);
+      await wait(3);
+      await client.stop();
+      await until("server", /^onDisconnected/, 5);
+      await wait(1);
+    },
   },
 ];

@@ -13,6 +13,8 @@ export interface HubEvent {
 
 /** What the service's `lifetime` is unless it says otherwise, and how late the server may notice. Milliseconds. */
 const TIMEOUT = { lane: "server", length: 30_000, slack: 10_000 } as const;
+/** While a poll is held nothing is heard of its client: so long at most. Milliseconds. */
+const POLL_TIMEOUT = { ...TIMEOUT, length: TIMEOUT.length + 25_000 };
 /** At most, from the end of the old transport to `onReconnected` on the new one. Milliseconds. */
 const TAKE_OVER = 1_000;
 
@@ -21,6 +23,7 @@ export class ServerView {
   readonly #mayComeBack: () => boolean;
   #sockets = 0;
   #isCutOff = false;
+  #isPolled = false;
   #lostAt = 0;
   /** The connection that the hub takes for connected. */
   #connectionId: string | undefined;
@@ -36,6 +39,33 @@ export class ServerView {
     return this.#isCutOff;
   }
 
+  /** Its client comes for what there is. */
+  get isPolled(): boolean {
+    return this.#isPolled;
+  }
+
+  holdPoll(): void {
+    this.#isPolled = true;
+    this.#history.enter("transport", "poll", "good");
+    this.hear();
+  }
+
+  endPoll(status: number | undefined): void {
+    this.#history.leave("transport");
+    if (status !== 200) this.#history.mark("transport", status === undefined ? "poll broken off" : `poll ${status}`);
+    if (status === 200) this.hear(TIMEOUT);
+  }
+
+  openStream(): void {
+    this.#history.mark("transport", "event stream opened");
+    this.#history.enter("transport", "event stream", "good");
+  }
+
+  endStream(): void {
+    this.#history.mark("transport", "event stream closed");
+    this.#history.leave("transport");
+  }
+
   cutOff(): void {
     this.#isCutOff = true;
     this.#history.enter("transport", "nothing passes", "busy");
@@ -49,9 +79,9 @@ export class ServerView {
   }
 
   /** A frame arrives: the server's patience begins anew. */
-  hear(): void {
+  hear(timeout: typeof TIMEOUT | typeof POLL_TIMEOUT = this.#isPolled ? POLL_TIMEOUT : TIMEOUT): void {
     if (this.#history.state("server") !== "connected" || this.#isCutOff) return;
-    this.#history.arm("clientTimeoutInterval", TIMEOUT);
+    this.#history.arm("clientTimeoutInterval", timeout);
   }
 
   onGateway(event: GatewayEvent): void {
@@ -66,6 +96,7 @@ export class ServerView {
       case "accepted":
         this.#sockets += 1;
         this.#isCutOff = false;
+        this.#isPolled = false;
         history.mark("transport", "socket accepted", event.at);
         history.leave("transport", event.at);
         history.enter("transport", "socket", "good", event.at);
