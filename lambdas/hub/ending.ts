@@ -120,7 +120,7 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
   const connection = await bury(ports, claimed, reason);
   if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, request);
   await store.dropSession(claimed.transportId);
-  const isRead = isReadToEnd(claimed, reason, request);
+  const isRead = isReadToEnd(claimed, reason, request.from);
   if (connection !== undefined) await clear(ports, connection, request.from, isRead);
   if (!isRead) await store.dropTransport(claimed.transportId, ender);
 }
@@ -129,8 +129,8 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
  * Whether a client that comes for its messages has to find the last of them still. The sweeper removes them, when the
  * lease is over. One that said goodbye itself does not wait for more.
  */
-function isReadToEnd({ transportId }: TransportState, { code }: EndReason, { goodbye, from }: EndRequest): boolean {
-  return isHttpTransport(transportId) && goodbye !== undefined && code !== "stopped" && from.phase !== "ended";
+function isReadToEnd({ transportId, lost }: TransportState, { code }: EndReason, from: EndFrom): boolean {
+  return isHttpTransport(transportId) && !lost && code !== "stopped" && from.phase !== "ended";
 }
 
 async function clear(
