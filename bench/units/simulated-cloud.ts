@@ -19,6 +19,7 @@ import type {
   Authenticate,
   Clock,
   ConnectionTokenClaims,
+  Errand,
   Log,
   Random,
   Service,
@@ -131,6 +132,9 @@ export async function openSimulatedCloud(
         const running = workHandler(ports)(event).then(() => void workers.delete(running));
         workers.add(running);
       },
+    },
+    runners: {
+      start: (errand: Errand) => Promise.reject(new Error(`Nobody runs errands here: ${errand.kind}.`)),
     },
     tokens: {
       ...tokens,
