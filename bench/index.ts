@@ -1,10 +1,11 @@
-// `npm run bench [units] [overhead] [lifetime] [throughput] [bundles]`: figures that anyone can reproduce, as Markdown. All without a name.
+// `npm run bench [units] [overhead] [lifetime] [throughput] [transports] [bundles]`: figures that anyone can reproduce, as Markdown. All without a name.
 
 import { availableParallelism, cpus } from "node:os";
 import { bundles } from "./bundles/index.ts";
 import { lifetime } from "./lifetime/index.ts";
 import { overhead } from "./overhead/index.ts";
 import { throughput } from "./throughput/index.ts";
+import { transports } from "./transports/index.ts";
 import { units } from "./units/index.ts";
 
 // Also for the processes that are started from here.
@@ -15,6 +16,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<string>>> = {
   overhead,
   lifetime,
   throughput,
+  transports,
   bundles,
 };
 

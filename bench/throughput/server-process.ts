@@ -47,8 +47,10 @@ async function answer<Name extends string>(
   name: Name,
 ): Promise<Extract<FromServer, Record<Name, unknown>>> {
   const died = new AbortController();
-  child.once("exit", () => died.abort(new Error("A server of the benchmark died.")));
+  const abort = () => died.abort(new Error("A server of the benchmark died."));
+  child.once("exit", abort);
   const [message] = await once(child, "message", { signal: died.signal });
+  child.off("exit", abort);
   if (!(name in message)) throw new Error(`The server said ${JSON.stringify(message)} instead of its ${name}.`);
   return message;
 }

@@ -1,11 +1,12 @@
 // Events as API Gateway makes them, with what the functions read of them filled in.
 
-import type {
-  ConnectEvent,
-  DisconnectEvent,
-  HttpEvent,
-  MessageEvent,
-  SocketRequestContext,
+import {
+  type ConnectEvent,
+  type DisconnectEvent,
+  type HttpEvent,
+  HUB_PARAMETER,
+  type MessageEvent,
+  type SocketRequestContext,
 } from "../../lambdas/apigateway/index.ts";
 
 const GATEWAY = { apiId: "bench", domainName: "bench.invalid", stage: "prod" };
@@ -44,20 +45,37 @@ export function negotiateEvent(
   user: string | undefined,
   now: number,
 ): HttpEvent {
-  const path = `/${hub}/negotiate`;
+  const headers = user === undefined ? {} : { authorization: `Bearer ${user}` };
+  return { ...httpEvent("POST", `/${hub}/negotiate`, query, now), headers };
+}
+
+/** As the distribution passes on what is asked of a hub by its own path. @param body a character a byte. */
+export function hubEvent(
+  method: "GET" | "POST" | "DELETE",
+  hub: string,
+  connectionToken: string,
+  now: number,
+  body?: string,
+): HttpEvent {
+  const event = httpEvent(method, "/poll", { id: connectionToken, [HUB_PARAMETER]: hub }, now);
+  if (body === undefined) return event;
+  return { ...event, body: Buffer.from(body, "latin1").toString("base64"), isBase64Encoded: true };
+}
+
+function httpEvent(method: string, path: string, query: Record<string, string>, now: number): HttpEvent {
   const requestId = nextRequestId();
   return {
     version: "2.0",
     routeKey: "$default",
     rawPath: path,
     rawQueryString: new URLSearchParams(query).toString(),
-    headers: user === undefined ? {} : { authorization: `Bearer ${user}` },
+    headers: {},
     queryStringParameters: query,
     requestContext: {
       ...GATEWAY,
       accountId: "anonymous",
       domainPrefix: "bench",
-      http: { method: "POST", path, protocol: "HTTP/1.1", sourceIp: SOURCE_IP, userAgent: "" },
+      http: { method, path, protocol: "HTTP/1.1", sourceIp: SOURCE_IP, userAgent: "" },
       requestId,
       routeKey: "$default",
       time: new Date(now).toUTCString(),

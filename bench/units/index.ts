@@ -43,6 +43,8 @@ const NOTES = [
   "7. What it adds to the tick. The resume or the new connection that follows is billed for itself.",
   "8. What `onUserOnline` and `onUserOffline` add, both of which do nothing.",
   "9. From its invocation to the end of its worker. An item of an upload has a frame of its own.",
+  "10. Without looks in vain: while nothing is there a poll looks every 20 to 250 ms, one read each.",
+  "11. What it adds to a second without one. The client's own requests are not in it.",
 ];
 
 function beside(measured: number | undefined, budget: number | undefined): string {

@@ -1,7 +1,7 @@
 // The hub whose operations are metered, and its clients.
 
 import { EventEmitter, once } from "node:events";
-import { defineHub, defineService, upload } from "signalr-lambda";
+import { defineHub, defineService, type TransportName, upload } from "signalr-lambda";
 import {
   type Client,
   type CloudOptions,
@@ -10,6 +10,7 @@ import {
   type SimulatedCloud,
   type SimulatedTransport,
 } from "./simulated-cloud.ts";
+import type { HttpClient } from "./simulated-http.ts";
 
 const HUB = "chat";
 export const GROUP = "room-0123456789";
@@ -20,12 +21,18 @@ export const USER = "auth0|0123456789abcdef01234567";
 const gate = new EventEmitter();
 
 export interface MeteredHubOptions extends CloudOptions {
+  /** @default sockets only */
+  readonly transports?: readonly TransportName[];
   /** Told which connection has ended. @default the hub has no such event */
   readonly onDisconnected?: (connectionId: string) => void;
 }
 
-export function openMeteredHub({ onDisconnected, ...options }: MeteredHubOptions = {}): Promise<SimulatedCloud> {
-  const service = defineService({ hubs: { [HUB]: meteredHub(onDisconnected) } });
+export function openMeteredHub({
+  onDisconnected,
+  transports = ["WebSockets"],
+  ...options
+}: MeteredHubOptions = {}): Promise<SimulatedCloud> {
+  const service = defineService({ hubs: { [HUB]: meteredHub(onDisconnected) }, transports });
   return openSimulatedCloud(service, ({ token }) => (token === undefined ? null : { sub: token }), options);
 }
 
@@ -41,12 +48,14 @@ const ANYTHING = {
 } as const;
 
 function meteredHub(onDisconnected: MeteredHubOptions["onDisconnected"]) {
-  return defineHub<{ receive(text: string): void; confirm(): boolean }>()({
+  return defineHub<{ receive(text: unknown): void; confirm(): boolean }>()({
     methods: {
       nothing() {},
       echo: (_hub, text: string) => text,
+      /** Reads all of it, and answers nothing. */
+      take: (_hub, _values: unknown) => {},
       join: (hub, group: string) => hub.groups.add(group),
-      toClient: (hub, id: string, text: string) => hub.clients.client(id).receive(text),
+      toClient: (hub, id: string, text: unknown) => hub.clients.client(id).receive(text),
       /** One after the other. */
       async inARow(hub, id: string, count: number) {
         for (let index = 0; index < count; index++) await hub.clients.client(id).receive("hello");
@@ -106,6 +115,12 @@ export async function connect(cloud: SimulatedCloud, token: string, client: Clie
   return transport;
 }
 
+/** A client over HTTP that has negotiated. */
+export async function openHttp(cloud: SimulatedCloud): Promise<HttpClient & Negotiated> {
+  const negotiated = await negotiate(cloud);
+  return { ...negotiated, ...cloud.http(HUB, negotiated.connectionToken) };
+}
+
 export interface OpenClient extends SimulatedTransport, Negotiated {}
 
 export async function openClient(cloud: SimulatedCloud, client: Client = {}): Promise<OpenClient> {
@@ -147,7 +162,7 @@ export function oneWay(target: string): string {
   return record({ type: 1, target, arguments: [] });
 }
 
-export function invocation(target: string, ...args: readonly (string | number)[]): string {
+export function invocation(target: string, ...args: readonly unknown[]): string {
   return record({ type: 1, invocationId: "1", target, arguments: args });
 }
 

@@ -22,3 +22,12 @@ export function beyond(known: Bill, whole: Bill): Bill {
     callsInSequence: whole.callsInSequence - known.callsInSequence,
   };
 }
+
+/** What two took together, one after the other. */
+export function sum(first: Bill, second: Bill): Bill {
+  return {
+    writeUnits: first.writeUnits + second.writeUnits,
+    readUnits: first.readUnits + second.readUnits,
+    callsInSequence: first.callsInSequence + second.callsInSequence,
+  };
+}

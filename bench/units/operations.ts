@@ -1,6 +1,7 @@
 // What each operation of the budget takes.
 
 import { forEachLimit } from "../../lambdas/hub/index.ts";
+import { measureHttpOperations } from "./http-operations.ts";
 import {
   CLOSE,
   connect,
@@ -36,6 +37,7 @@ export async function measureOperations(crowds: readonly number[]): Promise<Oper
       ...(await measureResumableOperations()),
       ...(await measurePresenceOperations()),
       ...(await measureWorkOperations()),
+      ...(await measureHttpOperations()),
       await sweep(cloud, 0),
       ...(await crowded(cloud, crowds)),
     ];

@@ -1,4 +1,4 @@
-// The six functions as they are deployed, on an embedded DynamoDB and an `@connections` that takes everything for open sockets; clients
+// The eight functions as they are deployed, on an embedded DynamoDB and an `@connections` that takes everything for open sockets; clients
 // are the events that API Gateway would make of them. Time is simulated, so that the same run always costs the same: it
 // stands still unless told to pass.
 
@@ -12,18 +12,21 @@ import {
   disconnectHandler,
   messageHandler,
   negotiateHandler,
+  pollHandler,
+  streamHandler,
   sweepHandler,
   workHandler,
 } from "../../lambdas/handlers.ts";
-import type {
-  Authenticate,
-  Clock,
-  ConnectionTokenClaims,
-  Errand,
-  Log,
-  Random,
-  Service,
-  Work,
+import {
+  type Authenticate,
+  type Clock,
+  type ConnectionTokenClaims,
+  type Errand,
+  type Log,
+  type Random,
+  type Service,
+  type Work,
+  withHttpTransports,
 } from "../../lambdas/hub/index.ts";
 import { openEmbeddedDynamoDB } from "../../lambdas/local/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
@@ -31,6 +34,7 @@ import { SimulatedClock } from "../simulated-clock.ts";
 import { connectEvent, disconnectEvent, messageEvent, negotiateEvent } from "./events.ts";
 import type { Item } from "./item-size.ts";
 import { Meter } from "./meter.ts";
+import { type HttpClient, httpClient } from "./simulated-http.ts";
 
 const TABLE = "signalr";
 /** In the middle of a keep-alive slot, so that no client is due for a ping. */
@@ -58,7 +62,9 @@ export interface SimulatedCloud {
   negotiate(hub: string, client: Client): Promise<Negotiated>;
   /** Opens a socket. */
   connect(hub: string, connectionToken: string, client: Client): Promise<SimulatedTransport>;
-  /** Resolves when no worker runs. */
+  /** A client over HTTP, of which nothing was sent yet. */
+  http(hub: string, connectionToken: string): HttpClient;
+  /** Resolves when no worker runs, and no errand. */
   worked(): Promise<void>;
   /** Runs the sweeper's function for one tick, or to its end if it finds no connection. */
   sweepOnce(): Promise<void>;
@@ -118,37 +124,43 @@ export async function openSimulatedCloud(
   database.middlewareStack.add((next) => (args) => take(() => next(args)), TIMED);
   connections.middlewareStack.add((next) => (args) => take(() => next(args)), TIMED);
 
-  const workers = new Set<Promise<void>>();
+  const running = new Set<Promise<unknown>>();
+  /** Nobody waits for it but `worked`. */
+  const leave = (task: Promise<unknown>): void => {
+    const done: Promise<unknown> = task.then(() => running.delete(done));
+    running.add(done);
+  };
   const tokens = connectionTokens("a secret of the benchmark");
+  const table = { store: dynamoDBStore(database, TABLE), log: standardErrorLog, clock, random: countingRandom() };
   const ports = {
+    ...table,
     service,
     authenticate,
-    log: standardErrorLog,
-    clock,
-    random: countingRandom(),
     dialect: core,
     workers: {
       async start(event: Work) {
-        const running = workHandler(ports)(event).then(() => void workers.delete(running));
-        workers.add(running);
+        leave(workHandler(ports)(event));
       },
     },
     runners: {
-      start: (errand: Errand) => Promise.reject(new Error(`Nobody runs errands here: ${errand.kind}.`)),
+      async start(event: Errand) {
+        leave(messageHandler(ports)(event));
+      },
     },
     tokens: {
       ...tokens,
       issue: (claims: ConnectionTokenClaims) => clock.work(() => tokens.issue(claims)),
       verify: (token: string) => clock.work(() => tokens.verify(token)),
     },
-    store: dynamoDBStore(database, TABLE),
-    transports: apiGatewayTransports({ client: connections, clock, log: standardErrorLog }),
+    transports: withHttpTransports(apiGatewayTransports({ client: connections, clock, log: standardErrorLog }), table),
   };
   const functions = {
     negotiate: negotiateHandler(ports),
     connect: connectHandler(ports),
     message: messageHandler(ports),
     disconnect: disconnectHandler(ports),
+    poll: pollHandler(ports),
+    stream: streamHandler(ports),
   };
   let transports = 0;
 
@@ -189,8 +201,9 @@ export async function openSimulatedCloud(
         },
       };
     },
+    http: (hub, connectionToken) => httpClient(functions, clock, hub, connectionToken),
     async worked() {
-      while (workers.size > 0) await Promise.all(workers);
+      while (running.size > 0) await Promise.all(running);
     },
     sweepOnce: () => sweepHandler({ ...ports, clock: oneTickClock(clock) })(),
     sweeper(requestHandler) {
