@@ -215,9 +215,7 @@ async function noteAcknowledged(
  * and give up on a silent server. Every `keepAliveInterval` one of its frames is answered with a Ping.
  */
 async function pingIfDue(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
-  if (isPingDue(ports, state, now)) {
-    await ping(ports, state);
-  }
+  if (isPingDue(ports, state, now)) await ping(ports, state);
 }
 
 async function ping(ports: DispatchPorts, state: TransportState): Promise<void> {

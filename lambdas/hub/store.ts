@@ -92,7 +92,7 @@ export interface TransportState {
   readonly next: string | undefined;
   /** Stateful reconnect: both sides count messages, acknowledge them, and repeat after a loss what was not. */
   readonly stateful: boolean;
-  /** The hub protocol that its client chose; undefined for JSON, and before the handshake. A raw connection has none to choose. */
+  /** The hub protocol that its client chose; undefined for JSON, and before the handshake. A raw connection's is `raw`. */
   readonly protocol: string | undefined;
   /** How many the connection has had: what was asked before the last one is answered to nobody. */
   readonly handshakes: number;
