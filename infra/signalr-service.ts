@@ -18,7 +18,7 @@ import type { LogOptions } from "./logs.ts";
 import { SweepSchedule } from "./schedule.ts";
 import { createOriginSecret, createTokenSecret, secretReference } from "./secrets.ts";
 import { resolveServiceFile } from "./service-file.ts";
-import { Sockets } from "./sockets.ts";
+import { MANAGE_METHODS, Sockets } from "./sockets.ts";
 import { createTable, SEND_ACTIONS, TABLE_ACTIONS } from "./table.ts";
 
 export interface SignalRServiceProps {
@@ -246,6 +246,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
     retryAttempts: 0,
     environment: { ...hub, ...worker },
   });
+  const runner = { SIGNALR_MESSAGE: message.functionName };
   return {
     work,
     message,
@@ -253,7 +254,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       ...request,
       name: "connect",
       description: "SignalR: accepts or refuses a socket",
-      environment: { ...table, ...callback, ...secret, ...origin },
+      environment: { ...table, ...callback, ...secret, ...origin, ...runner },
     }),
     disconnect: createFunction(scope, {
       ...request,
@@ -273,7 +274,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       description: "SignalR: long polling, and what is sent over HTTP",
       memorySize: WAITING_MEMORY,
       timeout: POLL_TIMEOUT,
-      environment: { ...hub, ...worker, SIGNALR_MESSAGE: message.functionName, ...secret, ...origin },
+      environment: { ...hub, ...worker, ...runner, ...secret, ...origin },
     }),
     stream: createFunction(scope, {
       ...request,
@@ -281,7 +282,7 @@ function createFunctions(scope: Construct, options: FunctionsOptions): ServiceFu
       description: "SignalR: event streams",
       memorySize: WAITING_MEMORY,
       timeout: LONGEST_TIMEOUT,
-      environment: { ...hub, ...secret, ...origin },
+      environment: { ...hub, ...runner, ...secret, ...origin },
     }),
     sweep: createFunction(scope, {
       ...request,
@@ -300,7 +301,10 @@ function grant(functions: ServiceFunctions, table: TableV2, sockets: Sockets): v
     allow(functions[name as FunctionName], actions, [table.tableArn]);
   }
   const { connect, message, disconnect, poll, stream, sweep, work } = functions;
-  for (const handler of [connect, message, disconnect, poll, stream, sweep, work]) sockets.grantManage(handler);
+  for (const handler of [connect, disconnect, poll, stream, work]) sockets.grantManage(handler);
+  // Of a raw connection nobody hears: these two look whether its socket is there.
+  for (const handler of [message, sweep]) sockets.grantManage(handler, ["GET", ...MANAGE_METHODS]);
   for (const handler of [message, sweep]) allow(handler, ["lambda:InvokeFunction"], [work.functionArn]);
+  for (const handler of [connect, stream]) allow(handler, ["lambda:InvokeFunction"], [message.functionArn]);
   allow(poll, ["lambda:InvokeFunction"], [work.functionArn, message.functionArn]);
 }

@@ -21,6 +21,9 @@ export interface SocketHandlers {
   readonly disconnect: NodejsFunction;
 }
 
+/** What sending and closing take. */
+export const MANAGE_METHODS = ["POST", "DELETE"] as const;
+
 /** Sockets of a service. The functions need its URL, so its routes are added after them. */
 export class Sockets extends Construct {
   readonly api: WebSocketApi;
@@ -62,9 +65,9 @@ export class Sockets extends Construct {
     );
   }
 
-  /** Lets `grantee` post to the sockets of this stage and close them. */
-  grantManage(grantee: IGrantable): Grant {
-    const arns = ["POST", "DELETE"].map((method) =>
+  /** Lets `grantee` post to the sockets of this stage and close them, or whatever else `methods` say. */
+  grantManage(grantee: IGrantable, methods: readonly string[] = MANAGE_METHODS): Grant {
+    const arns = methods.map((method) =>
       Stack.of(this).formatArn({
         service: "execute-api",
         resource: this.api.apiId,

@@ -42,11 +42,12 @@ export { createHubContext, type HubContextOptions } from "./hub-context.ts";
 export { ConfigurationError };
 
 /**
- * `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL` and `SIGNALR_TOKEN_SECRET`, and `SIGNALR_ORIGIN_SECRET` if it
- * is there.
+ * `$connect`. Reads `SIGNALR_TABLE`, `SIGNALR_CALLBACK_URL`, `SIGNALR_TOKEN_SECRET` and `SIGNALR_MESSAGE`, and
+ * `SIGNALR_ORIGIN_SECRET` if it is there.
  */
 export function connectFunction(service: Service, environment: Environment) {
-  const ports = { ...admissionPorts(service, environment), ...tablePorts(environment) };
+  const runners = runnersFrom(environment);
+  const ports = { ...admissionPorts(service, environment), ...tablePorts(environment), runners };
   return connectHandler({ ...ports, ...transportPorts(environment, ports, ports.log), ...originPorts(environment) });
 }
 
@@ -72,10 +73,9 @@ export function negotiateFunction(service: Service, environment: Environment) {
   });
 }
 
-/** Long polling and sending. Reads what `$connect` reads, `SIGNALR_WORKER` and `SIGNALR_MESSAGE`. */
+/** Long polling and sending. Reads what `$connect` reads, and `SIGNALR_WORKER`. */
 export function pollFunction(service: Service, environment: Environment) {
-  const ports = httpTransportPorts(service, environment);
-  return pollHandler({ ...ports, workers: workersFrom(environment), runners: runnersFrom(environment) });
+  return pollHandler({ ...httpTransportPorts(service, environment), workers: workersFrom(environment) });
 }
 
 /** Server-sent events. Reads what `$connect` reads. */
@@ -143,6 +143,7 @@ function httpTransportPorts(given: Service, environment: Environment) {
     ...ports,
     ...originPorts(environment),
     tokens: connectionTokens(secret),
+    runners: runnersFrom(environment),
     authenticate: authenticatorOf(ports.service, secret, ports.clock, ports.log),
   };
 }

@@ -4,13 +4,14 @@ import { apiGatewayTransports } from "./aws/index.ts";
 import { managementClient } from "./aws-clients.ts";
 import { ConfigurationError, readVariable } from "./environment.ts";
 import {
-  type AnyHubDefinition,
   type ClientOf,
   defineService,
   type HubContext,
+  type HubDefinition,
   type LifetimeOptions,
   type Log,
   openHubContext,
+  type RawConnectionContext,
   type ServiceOptions,
   withHttpTransports,
 } from "./hub/index.ts";
@@ -22,6 +23,8 @@ import { tableStore } from "./table-store.ts";
 export interface HubContextOptions extends Pick<ServiceOptions, "statefulReconnectBufferSize"> {
   /** The hub's path exactly as it is written in `defineService({ hubs })`, upper and lower case included. */
   readonly hub: string;
+  /** Of a raw connection: what it sends is text. @default the hub's clients speak hub protocols */
+  readonly protocol?: "raw";
   /** The service's table. @default the environment variable SIGNALR_TABLE */
   readonly tableName?: string;
   /** The `@connections` endpoint of the service's sockets, `https://…`. @default the environment variable SIGNALR_CALLBACK_URL */
@@ -47,8 +50,16 @@ const ADVICE =
  *
  * const context = createHubContext<typeof chat>({ hub: "chat" });
  * await context.clients.user("ada").receiveMessage("orders", "Yours has been sent.");
+ *
+ * const texts = createHubContext({ hub: "feed", protocol: "raw" }); // a raw connection, of defineConnection
+ * await texts.clients.group("Berlin").send("21 °C");
  */
-export function createHubContext<Hub extends AnyHubDefinition>(options: HubContextOptions): HubContext<ClientOf<Hub>> {
+export function createHubContext(options: HubContextOptions & { readonly protocol: "raw" }): RawConnectionContext;
+// biome-ignore lint/suspicious/noExplicitAny: hubs of every client interface
+export function createHubContext<Hub extends HubDefinition<any, Readonly<Record<string, unknown>>, any>>(
+  options: HubContextOptions & { readonly protocol?: never },
+): HubContext<ClientOf<Hub>>;
+export function createHubContext(options: HubContextOptions): unknown {
   const { hub, log = jsonLog() } = options;
   const service = serviceOf(options);
   const tableName = options.tableName ?? readVariable(process.env, "SIGNALR_TABLE", ADVICE);
@@ -66,13 +77,13 @@ export function createHubContext<Hub extends AnyHubDefinition>(options: HubConte
 }
 
 /** What delivery needs of the service, checked as the service's own options are. */
-function serviceOf({ hub, lifetime, statefulReconnectBufferSize }: HubContextOptions) {
+function serviceOf({ hub, protocol, lifetime, statefulReconnectBufferSize }: HubContextOptions) {
   if (typeof hub !== "string") {
     throw new ConfigurationError("createHubContext needs `hub`: the hub's path, as in `defineService({ hubs })`.");
   }
   try {
     return defineService({
-      hubs: { [hub]: { methods: {} } },
+      hubs: { [hub]: { methods: {}, ...(protocol !== undefined && { protocol }) } },
       ...(lifetime !== undefined && { lifetime }),
       ...(statefulReconnectBufferSize !== undefined && { statefulReconnectBufferSize }),
     });

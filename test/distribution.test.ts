@@ -35,7 +35,11 @@ function functions(originSecret?: string, allowedOrigins?: readonly string[]) {
     },
     tokens: connectionTokens("a-secret-of-at-least-32-characters"),
     store: memoryTable().store(),
-    transports: { post: async () => "accepted" as const, close: async () => undefined },
+    transports: {
+      post: async () => "accepted" as const,
+      close: async () => undefined,
+      look: async () => "unknown" as const,
+    },
     dialect: core,
     workers: NO_WORKERS,
     runners: NO_RUNNERS,

@@ -23,7 +23,7 @@ const environment = {
 };
 
 const functions = [
-  ["connect", connectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET"]],
+  ["connect", connectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_MESSAGE"]],
   ["message", messageFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["disconnect", disconnectFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
   ["negotiate", negotiateFunction, ["SIGNALR_TABLE", "SIGNALR_TOKEN_SECRET"]],
@@ -32,7 +32,7 @@ const functions = [
     pollFunction,
     ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_WORKER", "SIGNALR_MESSAGE"],
   ],
-  ["stream", streamFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET"]],
+  ["stream", streamFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_TOKEN_SECRET", "SIGNALR_MESSAGE"]],
   ["sweep", sweepFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL", "SIGNALR_WORKER"]],
   ["work", workFunction, ["SIGNALR_TABLE", "SIGNALR_CALLBACK_URL"]],
 ] as const;

@@ -42,6 +42,7 @@ describe("the message handler", () => {
         return "accepted";
       },
       close: async (id) => void done.push(`close ${id}`),
+      look: async () => "unknown",
     };
     expect(await messageHandler(broken(transports, lines))(frame)).toEqual({ statusCode: 200 });
     expect(done).toEqual([
@@ -57,7 +58,9 @@ describe("the message handler", () => {
   it("does not throw either when the goodbye fails", async () => {
     const lines: string[] = [];
     const fail = () => Promise.reject(new Error("No network."));
-    expect(await messageHandler(broken({ post: fail, close: fail }, lines))(frame)).toEqual({ statusCode: 200 });
+    expect(await messageHandler(broken({ post: fail, close: fail, look: fail }, lines))(frame)).toEqual({
+      statusCode: 200,
+    });
     expect(lines).toHaveLength(3);
   });
 });

@@ -37,6 +37,7 @@ it.each([
   ["README.md", []],
   ["docs/lifetime.md", ["dom"]],
   ["docs/client.md", []],
+  ["docs/connections.md", ["dom"]],
   ["docs/hubs.md", []],
   ["docs/negotiate.md", []],
 ])("compiles every block of %s", async (document, libraries) => {

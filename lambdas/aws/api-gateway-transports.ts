@@ -4,6 +4,7 @@
 import {
   type ApiGatewayManagementApiClient,
   DeleteConnectionCommand,
+  GetConnectionCommand,
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
 import type { Clock, Log, PostOutcome, Transports } from "../hub/index.ts";
@@ -55,6 +56,11 @@ export function apiGatewayTransports({ client, clock, log }: TransportsPorts): T
         () => client.send(new DeleteConnectionCommand({ ConnectionId: id })),
         isTransient,
       );
+    },
+    async look(id) {
+      const command = new GetConnectionCommand({ ConnectionId: id });
+      const outcome = await attempt("GetConnection", () => client.send(command), isTransient);
+      return outcome === "gone" ? "gone" : outcome === "accepted" ? "open" : "unknown";
     },
   };
 }

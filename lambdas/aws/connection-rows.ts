@@ -110,16 +110,26 @@ async function accept(table: TableClient, connection: NewConnection): Promise<"a
     resumeKey,
     issuedAt,
     authenticatedUntil: authUntil,
+    protocol,
   } = connection;
   const transport = keys.transport(transportId);
   const stateful = connection.stateful || undefined;
   const resumable = resumeKey !== undefined || stateful;
-  const row: Row = { connection: connectionId, hub, phase: "accepted", deadline, rotateAt, authUntil, stateful };
+  const row: Row = {
+    connection: connectionId,
+    hub,
+    phase: "accepted",
+    deadline,
+    rotateAt,
+    authUntil,
+    stateful,
+    protocol,
+  };
   await table.put(transport, { ...row, ...(resumable && { resumable }) }, NEW);
   const user = session.userIdentifier;
   // A client that comes for its messages finds all of them in the outbox.
   const flusher = isHttpTransport(transportId) ? transportId : undefined;
-  const head: Row = { hub, transport: transportId, user, resumeKey, stateful, issuedAt, flusher };
+  const head: Row = { hub, transport: transportId, user, resumeKey, stateful, issuedAt, flusher, protocol };
   const [first] = await Promise.all([
     table.put(keys.connection(connectionId), head, NEW),
     table.put(keys.session(transportId), fromSession(session)),

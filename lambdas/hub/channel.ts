@@ -7,6 +7,11 @@ import { isHttpTransport } from "./transport-names.ts";
 /** Bytes up to which records for one client share a post: API Gateway bills messages by 32 KB. */
 export const SHARED_POST = 32 * 1024;
 
+/** How much of a protocol may share `size` bytes: one message, if it could not be told apart from others. */
+export function batchSize({ isDelimited }: HubProtocol, size: number): number {
+  return isDelimited ? size : 0;
+}
+
 export interface Channel {
   readonly transportId: string;
   /** How its client spells messages. */
@@ -46,7 +51,7 @@ export function openChannel(transports: Transports, transportId: string, protoco
     let bytes = 0;
     const over = waiting.findIndex((each) => {
       bytes += byteLength(each.record);
-      return bytes > SHARED_POST;
+      return bytes > batchSize(protocol, SHARED_POST);
     });
     const batch = waiting.slice(0, over < 0 ? waiting.length : Math.max(over, 1));
     waiting = waiting.slice(batch.length);

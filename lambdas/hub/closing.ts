@@ -3,6 +3,7 @@
 // for a function that has no time left to.
 
 import type { Dialect, ServerMessage } from "../protocol/index.ts";
+import { handshakeReply } from "./handshakes.ts";
 import type { Clock, Log, PostOutcome, Transports } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
 import { type EndReason, noted, type Store } from "./store.ts";
@@ -51,7 +52,7 @@ export async function closeBroken(ports: ClosingPorts & { readonly log: Log }, t
   }
   // Before the handshake's reply, its error is all that a client understands.
   const record = isUnopened
-    ? ports.dialect.handshakeReply(error)
+    ? handshakeReply(ports, { protocol }, error)
     : protocolOf(ports, { protocol }).encode({ kind: "close", error, allowReconnect: true });
   await sayGoodbye(ports, transportId, record);
 }

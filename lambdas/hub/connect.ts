@@ -13,7 +13,8 @@ import {
 import type { ClosingPorts } from "./closing.ts";
 import { endConnection, TOMBSTONE } from "./ending.ts";
 import { refuseTransport } from "./offered-transports.ts";
-import type { ClientRequest, ConnectionTokens, Random } from "./ports.ts";
+import type { ClientRequest, ConnectionTokens, Random, Runners } from "./ports.ts";
+import { isRaw } from "./protocols.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
 import type { ConnectionState, RequestInfo } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
@@ -22,6 +23,7 @@ import { type TransportName, transportNameOf } from "./transport-names.ts";
 export interface ConnectPorts extends AdmissionPorts, ClosingPorts {
   readonly tokens: ConnectionTokens;
   readonly random: Random;
+  readonly runners: Runners;
 }
 
 export interface ConnectRequest extends ClientRequest {
@@ -53,12 +55,27 @@ const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
 export async function connect(ports: ConnectPorts, request: ConnectRequest): Promise<Refusal | undefined> {
   const admission = await admit(ports, request, await negotiatedAt(ports, request));
   if (isRefusal(admission)) return admission;
-  const transportName = transportNameOf(request.transportId);
-  const refused = refuseTransport(admission.hub, transportName);
+  const refused = refuseTransport(admission.hub, transportNameOf(request.transportId));
   if (refused !== undefined) return refused;
+  const refusal = await attach(ports, request, admission);
+  if (refusal === undefined && isRaw(admission.hub.definition)) {
+    // No client says anything first: somebody has to open the connection once its transport is there.
+    const { transportId } = request;
+    await ports.runners.start({ kind: "handshake", transportId, text: "", receivedAt: ports.clock.now() });
+  }
+  return refusal;
+}
+
+/** The transport becomes that of a new connection, or takes over the one that it asks for. */
+async function attach(
+  ports: ConnectPorts,
+  request: ConnectRequest,
+  admission: Admission,
+): Promise<Refusal | undefined> {
   const found = await findConnection(ports, request, admission);
   if (isRefusal(found)) return found;
   const { connectionId, issuedAt } = found;
+  const transportName = transportNameOf(request.transportId);
   // It is negotiated before the client knows which transport it gets.
   const stateful = found.stateful && transportName === "WebSockets";
   const [rotateAfter, rotateSpread] = ROTATION[transportName];
@@ -79,8 +96,9 @@ export async function connect(ports: ConnectPorts, request: ConnectRequest): Pro
       items: {},
     },
   };
+  const { path: hub, definition } = admission.hub;
   const isNew = async (): Promise<boolean> =>
-    (await store.accept({ ...transport, connectionId, hub: admission.hub.path, resumeKey })) === "accepted";
+    (await store.accept({ ...transport, connectionId, hub, resumeKey, protocol: definition.protocol })) === "accepted";
   // With a key, or an old token, it may well be there already, and finding out is cheaper than trying.
   const known = resumeKey === undefined && found.isFresh ? undefined : await store.connection(connectionId);
   if (known === undefined && found.isFresh && (await isNew())) return undefined;

@@ -99,10 +99,18 @@ export interface HubDefinition<Client, Methods, Services extends object = object
   /** The same for the services that it wants. */
   readonly _services?: Services;
   readonly methods: Methods;
+  readonly protocol?: undefined;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: holds hubs of every client interface, with services of every type
-export type AnyHubDefinition = HubDefinition<any, Readonly<Record<string, unknown>>, any>;
+/** What `defineConnection` returns and `defineService` takes: a hub whose clients speak no hub protocol. */
+export interface RawConnectionDefinition<Services extends object = object>
+  extends Omit<HubDefinition<object, Readonly<Record<string, unknown>>, Services>, "protocol"> {
+  readonly protocol: "raw";
+}
+
+export type AnyHubDefinition =
+  // biome-ignore lint/suspicious/noExplicitAny: holds hubs of every client interface, with services of every type
+  HubDefinition<any, Readonly<Record<string, unknown>>, any> | RawConnectionDefinition<any>;
 
 /**
  * Defines a hub. The first type argument says what the server may call on clients, the second, if any, which services

@@ -200,7 +200,8 @@ function checkHubs(hubs: ServiceOptions["hubs"], common: HubOptions): ReadonlyMa
     if (/\/refresh$/i.test(path)) throw new TypeError(`Hub path '${path}' cannot end in '/refresh'.`);
     if (byPath.has(path.toLowerCase()))
       throw new TypeError(`Hub path '${path}' is there twice: paths match in any case.`);
-    if (typeof definition?.methods !== "object") throw new TypeError(`Hub '${path}' must be made with defineHub.`);
+    if (typeof definition?.methods !== "object")
+      throw new TypeError(`Hub '${path}' must be made with defineHub or defineConnection.`);
     byPath.set(path.toLowerCase(), { path, definition, options: hubOptions(definition, common) });
   }
   return byPath;

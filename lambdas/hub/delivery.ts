@@ -5,7 +5,7 @@ import { byteLength, type Channel } from "./channel.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import { type OutboxPorts, sendQueued } from "./outbox.ts";
 import type { PostOutcome } from "./ports.ts";
-import { Encodings } from "./protocols.ts";
+import { commonProtocol, Encodings } from "./protocols.ts";
 import { type Audience, type Member, readHint } from "./store.ts";
 import { noteMessages, type TelemetryPorts } from "./telemetry.ts";
 
@@ -39,6 +39,8 @@ export function createDelivery(
   caller: string,
   channel: Channel | undefined,
 ): Delivery {
+  const common = commonProtocol(ports.service, hub);
+
   async function deliver(member: Member, audience: Audience, encodings: Encodings): Promise<void> {
     const hint = readHint(member.transportId);
     if (channel !== undefined && member.connectionId === caller) {
@@ -54,7 +56,7 @@ export function createDelivery(
       const outcome = await sendQueued(ports, member.connectionId, { record: encodings.for(hint.protocol) });
       if (outcome === "nobody") await ports.store.forget(audience, member);
     } else {
-      const record = encodings.for(undefined);
+      const record = encodings.for(common);
       await settle(ports, member, audience, record, await ports.transports.post(member.transportId, record));
     }
   }
@@ -70,7 +72,7 @@ export function createDelivery(
       await settle(ports, member, { kind: "hub", hub }, record, await channel.send(record));
     },
     async toConnection(connectionId, message) {
-      const encodings = encodeAll(ports, message);
+      const encodings = encodeAll(ports, common, message);
       const member = await ports.store.member(connectionId, hub);
       if (member === undefined) return false;
       noteSent(1);
@@ -78,7 +80,7 @@ export function createDelivery(
       return true;
     },
     async toAudience(audience, message, except) {
-      const encodings = encodeAll(ports, message);
+      const encodings = encodeAll(ports, common, message);
       let count = 0;
       for await (const page of ports.store.members(audience)) {
         const recipients = except === undefined ? page : page.filter((member) => !except.has(member.connectionId));
@@ -117,10 +119,10 @@ async function settle(
   await sendQueued(ports, connectionId, { record, gone: transportId });
 }
 
-function encodeAll({ dialect }: DeliveryPorts, message: ServerMessage): Encodings {
+function encodeAll({ dialect }: DeliveryPorts, common: string | undefined, message: ServerMessage): Encodings {
   const encodings = new Encodings(dialect, message);
-  // What cannot be said in JSON, or is too large, is said to nobody.
-  checkSize(encodings.for(undefined));
+  // What cannot be said, or is too large, is said to nobody.
+  checkSize(encodings.for(common));
   return encodings;
 }
 

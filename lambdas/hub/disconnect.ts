@@ -2,7 +2,9 @@
 
 import type { CallerPorts } from "./caller.ts";
 import { endConnection, isServed } from "./ending.ts";
+import { isRaw } from "./protocols.ts";
 import type { EndReason, TransportState } from "./store.ts";
+import { heardAt } from "./transport-names.ts";
 
 export interface Disconnect {
   readonly transportId: string;
@@ -23,8 +25,12 @@ export async function disconnect(ports: CallerPorts, event: Disconnect): Promise
   if (state === undefined || state.phase === "ended" || state.next !== undefined) return;
   if (state.lost && !isRefusal) return;
   const { transportId } = state;
-  // No handshake has come: nobody was connected, and connect may be writing still. Its deadline ends it.
-  if (state.phase === "accepted" && state.turn === undefined) return;
+  // Nobody was connected, and connect may be writing still: its deadline ends it.
+  if (state.phase === "accepted" && state.turn === undefined) {
+    // A raw connection is opened without its client: that must not happen any more.
+    if (isRaw(state)) await ports.store.markEnd(transportId, toReason(ports, event, state), state.deadline);
+    return;
+  }
   if (!isServed(ports, state)) return;
   const reason = toReason(ports, event, state);
   if (state.resumable && state.end === undefined && reason.code === "transport_lost") {
@@ -55,8 +61,11 @@ function toReason(ports: CallerPorts, event: Disconnect, state: TransportState):
   switch (event.code) {
     case 1000:
     case 1005:
-      // What a client's own server time-out looks like: one with a resume key comes back from it.
-      return state.resumable ? { stopCalled: false, code: "transport_lost" } : { stopCalled: true, code: "stopped" };
+      // What a client's own server time-out looks like: one with a resume key comes back from it. A raw client has no
+      // other way to say that it stops.
+      return state.resumable && !isRaw(state)
+        ? { stopCalled: false, code: "transport_lost" }
+        : { stopCalled: true, code: "stopped" };
     case 1001:
       return isGatewayCut(ports, event, state)
         ? { stopCalled: false, code: "transport_lost" }
@@ -75,6 +84,6 @@ function toReason(ports: CallerPorts, event: Disconnect, state: TransportState):
 
 function isGatewayCut({ clock, service }: CallerPorts, event: Disconnect, state: TransportState): boolean {
   const now = clock.now();
-  const lastFrame = state.deadline - service.lifetime.clientTimeoutInterval;
+  const lastFrame = heardAt(service.lifetime.clientTimeoutInterval, state, state.deadline);
   return now - event.connectedAt > GATEWAY_DURATION || now - lastFrame > GATEWAY_IDLE;
 }

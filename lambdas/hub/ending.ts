@@ -120,7 +120,7 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
   const connection = await bury(ports, claimed, reason);
   if (!isSilent(reason)) await runDisconnected(ports, claimed, reason, request);
   await store.dropSession(claimed.transportId);
-  const isRead = isReadToEnd(claimed, reason, request);
+  const isRead = isReadToEnd(claimed, reason, request.from);
   if (connection !== undefined) await clear(ports, connection, request.from, isRead);
   if (!isRead) await store.dropTransport(claimed.transportId, ender);
 }
@@ -130,8 +130,9 @@ async function finish(ports: CallerPorts, claimed: TransportState, ender: string
  * from. Whoever closed that may have said so before, as `hub.abort()` does. The sweeper removes them, when the lease is
  * over.
  */
-function isReadToEnd({ transportId }: TransportState, { code }: EndReason, { from }: EndRequest): boolean {
-  return isHttpTransport(transportId) && from.phase !== "ended" && code !== "stopped" && code !== "transport_lost";
+function isReadToEnd({ transportId, lost }: TransportState, { code }: EndReason, from: EndFrom): boolean {
+  const isGone = lost || code === "stopped" || code === "transport_lost";
+  return isHttpTransport(transportId) && !isGone && from.phase !== "ended";
 }
 
 async function clear(

@@ -4,6 +4,7 @@ import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import type { Errand, Log, Runners } from "./ports.ts";
 import { receive } from "./receive.ts";
+import { isHttpTransport } from "./transport-names.ts";
 import { isFree, takeOver } from "./turn.ts";
 
 /** False when nobody could be asked: what waits is then left to the next sweep. */
@@ -27,6 +28,7 @@ export async function runErrand(ports: DispatchPorts, errand: Errand): Promise<v
   const { transportId } = errand;
   if (errand.kind === "handshake") {
     const { text, receivedAt } = errand;
+    if (!isHttpTransport(transportId) && !(await isAccepted(ports, transportId))) return;
     return receive(ports, { transportId, messageId: random.id(), text, receivedAt });
   }
   const state = await store.transport(transportId);
@@ -36,4 +38,20 @@ export async function runErrand(ports: DispatchPorts, errand: Errand): Promise<v
   } else if (state.end === undefined && state.waiting > 0 && !state.resuming && isFree(state.turn, clock.now())) {
     await takeOver(ports, state, clock.now());
   }
+}
+
+/** Until when a socket may be on its way: connect has returned by then, or never will. Milliseconds. */
+const ACCEPTING_TIME = 10_000;
+/** Between two looks: soon at first. Milliseconds. */
+const PAUSES = [10, 20, 40, 80, 160];
+const LONGEST_PAUSE = 250;
+
+/** What is posted to a socket before connect has returned finds nobody, and would look like a client that is gone. */
+async function isAccepted({ transports, clock }: DispatchPorts, transportId: string): Promise<boolean> {
+  const giveUpAt = clock.now() + ACCEPTING_TIME;
+  for (let looks = 0; clock.now() < giveUpAt; looks++) {
+    if ((await transports.look(transportId)) === "open") return true;
+    await clock.sleep(PAUSES[looks] ?? LONGEST_PAUSE);
+  }
+  return false;
 }

@@ -13,10 +13,14 @@ interface QueuePorts {
   readonly log: Log;
 }
 
-/** Every transport: `sockets`, and those over HTTP. */
+/** Every transport: `sockets`, and those over HTTP. What is empty is said to nobody. */
 export function withHttpTransports(sockets: Transports, ports: QueuePorts): Transports {
   return {
-    post: (id, text) => (isHttpTransport(id) ? queue(ports, id, text) : sockets.post(id, text)),
+    ...sockets,
+    async post(id, text) {
+      if (text === "") return "accepted";
+      return isHttpTransport(id) ? queue(ports, id, text) : sockets.post(id, text);
+    },
     close: (id) => (isHttpTransport(id) ? ports.store.closeReading(connectionIdOf(id), id) : sockets.close(id)),
   };
 }

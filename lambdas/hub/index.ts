@@ -3,12 +3,20 @@ export type { ClientInterface, ClientProxy, SingleClientProxy } from "./client-p
 export { type Answers, InvocationCanceledError, type InvokeOptions } from "./client-results.ts";
 export type { HubContextClients, HubContextGroups } from "./clients.ts";
 export {
+  defineConnection,
+  type RawConnection,
+  type RawConnectionContext,
+  type RawConnectionEvents,
+  type TextProxy,
+} from "./define-connection.ts";
+export {
   type AnyHubDefinition,
   type CheckedMethod,
   defineHub,
   type HubDefinition,
   type HubEvents,
   type HubPresenceOptions,
+  type RawConnectionDefinition,
   type ShortMethod,
   type UserChange,
 } from "./define-hub.ts";

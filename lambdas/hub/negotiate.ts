@@ -6,6 +6,7 @@ import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } fro
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import { offeredTransports } from "./offered-transports.ts";
 import type { ClientRequest, Clock, ConnectionTokens, Random } from "./ports.ts";
+import { isRaw } from "./protocols.ts";
 import { resumeKeyOf } from "./resume.ts";
 import type { Store } from "./store.ts";
 
@@ -60,7 +61,7 @@ async function offer(
   const connectionId = known ?? ports.random.id();
   const asks = queryValue(request.query, "useStatefulReconnect")?.toLowerCase() === "true";
   // A client that was granted it once would never work again without, and only sockets have it.
-  const stateful = asks && version > 0 && hub.options.transports.includes("WebSockets");
+  const stateful = asks && version > 0 && hub.options.transports.includes("WebSockets") && !isRaw(hub.definition);
   const token = await ports.tokens.issue({
     hub: hub.path,
     connectionId,

@@ -3,6 +3,7 @@
 import type { Refusal } from "./admission.ts";
 import type { HubEntry } from "./define-service.ts";
 import type { ClientRequest } from "./ports.ts";
+import { isRaw } from "./protocols.ts";
 import type { TransportName } from "./transport-names.ts";
 
 /** As negotiate names it. */
@@ -26,14 +27,16 @@ const JAVA_CLIENT = /^Microsoft SignalR\/.*; ?Java;/;
 
 /** What the client that sends `request` may use of the hub's transports. Empty when that is nothing. */
 export function offeredTransports(
-  { options }: Pick<HubEntry, "options">,
+  { options, definition }: Pick<HubEntry, "options" | "definition">,
   { headers }: Pick<ClientRequest, "headers">,
 ): readonly OfferedTransport[] {
   const userAgents = [headers["x-signalr-user-agent"], headers["user-agent"]];
   const isJava = userAgents.some((userAgent) => userAgent !== undefined && JAVA_CLIENT.test(userAgent));
-  return ALL.filter(
+  const offered = ALL.filter(
     ({ transport }) => options.transports.includes(transport) && (!isJava || FOR_JAVA.includes(transport)),
   );
+  // Whatever carries it, a raw connection is text.
+  return isRaw(definition) ? offered.map(({ transport }) => ({ transport, transferFormats: ["Text"] })) : offered;
 }
 
 /** In the reference's words; undefined when the hub has that transport. */

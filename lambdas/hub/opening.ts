@@ -4,11 +4,12 @@
 import { type DispatchContext, type DispatchPorts, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
 import { greet } from "./greeting.ts";
+import { handshakeReply, readHandshake } from "./handshakes.ts";
 import { detailOf } from "./hub-options.ts";
 import { runConnected } from "./lifecycle-events.ts";
 import type { EndReason, Turn } from "./store.ts";
 import { noteConnected } from "./telemetry.ts";
-import { formatOf, hintOf } from "./transport-names.ts";
+import { hintOf } from "./transport-names.ts";
 import { channelOf, drain } from "./turn.ts";
 import { userArrived, userDeparted } from "./user-events.ts";
 
@@ -20,7 +21,7 @@ export async function openConnection(
   startedAt: number,
   text: string,
 ): Promise<string> {
-  const { store, dialect } = ports;
+  const { store } = ports;
   const { transportId, connectionId, stateful } = context.state;
   const end = (reason: EndReason, goodbye?: Goodbye): Promise<boolean> =>
     endConnection(ports, {
@@ -31,20 +32,21 @@ export async function openConnection(
       ...(goodbye && { goodbye }),
     });
 
-  const handshake = dialect.parseHandshake(text, formatOf(transportId));
+  const handshake = readHandshake(ports, context.state, text);
   const problem = handshake.error ?? (stateful && !handshake.counts ? TOO_OLD : undefined);
   if (problem !== undefined) {
     const detail = handshake.detail === undefined ? "" : detailOf(context.hub.options, handshake.detail);
-    await end(refused(problem), { text: dialect.handshakeReply(problem + detail) });
+    await end(refused(problem), { text: ports.dialect.handshakeReply(problem + detail) });
     return "";
   }
   const protocol = handshake.protocol === "json" ? undefined : handshake.protocol;
-  if (protocol !== undefined) {
+  if (protocol !== context.state.protocol && protocol !== undefined) {
     await store.speak(transportId, protocol);
     context.state = { ...context.state, protocol };
     context.channel = channelOf(ports, context.state);
   }
-  if ((await greet(ports, context.state, dialect.handshakeReply(), protocol)) !== "accepted") {
+  const reply = handshakeReply(ports, context.state);
+  if ((await greet(ports, context.state, reply, protocol)) !== "accepted") {
     await end(refused("The handshake reply could not be posted."), {});
     return "";
   }

@@ -13,11 +13,12 @@
 // arrived is never made again by the same transport, and no number is ever left out.
 
 import type { Dialect } from "../protocol/index.ts";
-import { byteLength, SHARED_POST } from "./channel.ts";
+import { batchSize, byteLength, SHARED_POST } from "./channel.ts";
 import { closeMarked } from "./closing.ts";
 import type { Service } from "./define-service.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { Clock, Log, Random, Transports } from "./ports.ts";
+import { protocolOf } from "./protocols.ts";
 import type { ConnectionState, OutboxHead, QueuedMessage, Store } from "./store.ts";
 import { isHttpTransport } from "./transport-names.ts";
 
@@ -62,6 +63,7 @@ export async function sendQueued(
 ): Promise<QueueOutcome> {
   const { store, clock, service } = ports;
   const { record, handshakes, gone } = message;
+  if (record === "") return "sent";
   const flusher = ports.random.id();
   const bytes = byteLength(record);
   const limit = service.statefulReconnectBufferSize;
@@ -230,7 +232,7 @@ async function flushSome(
   // Mostly there is nothing but what the sender has at hand.
   const isOwn = own !== undefined && own.number === sent + 1 && own.number === last;
   const messages = isOwn ? [own] : await awaitNext(ports, connection, sent, last);
-  const batch = takeBatch(messages, sent);
+  const batch = takeBatch(messages, sent, batchSize(protocolOf(ports, connection), SHARED_POST));
   const text = batch.map((message) => toRecord(ports, connection, message)).join("");
   const outcome = text === "" ? "accepted" : await ports.transports.post(transportId, text);
   if (outcome !== "accepted") {
@@ -283,11 +285,7 @@ export async function awaitNext(
 }
 
 /** Numbers without a gap, as many as share a post. */
-export function takeBatch(
-  messages: readonly QueuedMessage[],
-  sent: number,
-  size = SHARED_POST,
-): readonly QueuedMessage[] {
+export function takeBatch(messages: readonly QueuedMessage[], sent: number, size: number): readonly QueuedMessage[] {
   const batch: QueuedMessage[] = [];
   let bytes = 0;
   for (const message of messages) {

@@ -9,7 +9,7 @@ import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./h
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
 import type { Runners } from "./ports.ts";
-import { protocolOf } from "./protocols.ts";
+import { isRaw, protocolOf } from "./protocols.ts";
 import { openReader } from "./reader.ts";
 import type { ConnectionState } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
@@ -59,7 +59,7 @@ async function hold(
   };
   const [reader] = await Promise.all([
     openReader(ports, connection, ports.random.id()),
-    heard(silentAt(clientTimeoutInterval, transportId, clock.now())),
+    heard(silentAt(clientTimeoutInterval, connection, clock.now())),
   ]);
   if (reader === undefined) return answer(ports, request, NOT_FOUND);
   const read = await reader.read(until);
@@ -76,9 +76,9 @@ async function hold(
 }
 
 /** The Swift client gives up on a server that it hears no message from, also when it polls. */
-function keepAlive(ports: ConnectPorts, { headers }: HttpRequest, { reading, transportId }: ConnectionState): string {
+function keepAlive(ports: ConnectPorts, { headers }: HttpRequest, connection: ConnectionState): string {
   const agent = headers["x-signalr-user-agent"] ?? headers["user-agent"] ?? "";
-  const isOpen = reading.greeted === transportId;
+  const isOpen = connection.reading.greeted === connection.transportId && !isRaw(connection);
   return isOpen && /\bSwift\b/.test(agent) ? protocolOf(ports, { protocol: undefined }).encode({ kind: "ping" }) : "";
 }
 
@@ -100,11 +100,9 @@ async function renewAuthentication(
 function tellReplaced(ports: ConnectPorts, request: HttpRequest, connection: ConnectionState): HttpResponse {
   const protocol = protocolOf(ports, connection);
   const error = "The connection was resumed by another client with the same resume key.";
+  const body = protocol.encode({ kind: "close", error });
+  // It cannot be told, and does not poll again either.
+  if (body === "") return answer(ports, request, { status: 204 });
   const isBinary = protocol.transferFormat === "Binary";
-  return answer(ports, request, {
-    status: 200,
-    headers: BYTES,
-    body: protocol.encode({ kind: "close", error }),
-    isBinary,
-  });
+  return answer(ports, request, { status: 200, headers: BYTES, body, isBinary });
 }

@@ -59,6 +59,8 @@ export interface Transports {
   post(transportId: string, text: string): Promise<PostOutcome>;
   /** Closes the transport if it is open. Idempotent; may or may not cause a disconnect event. */
   close(transportId: string): Promise<void>;
+  /** Whether the gateway has this socket. It is `gone` too before connect has returned. */
+  look(transportId: string): Promise<"open" | "gone" | "unknown">;
 }
 
 /** What a signed connection token says. Times are epoch milliseconds. */
@@ -126,9 +128,9 @@ export interface Work {
   };
 }
 
-/** What a client sent over HTTP that takes hub code: to be done beside the request, which is answered at once. */
+/** What a request leaves to be done beside it that takes hub code: it is answered at once. */
 export type Errand =
-  /** The first frame of a transport: a handshake. */
+  /** The first frame of a transport: a handshake, or the empty one that opens a raw connection. */
   | { readonly kind: "handshake"; readonly transportId: string; readonly text: string; readonly receivedAt: number }
   /** Frames wait, and nobody has the turn. */
   | { readonly kind: "turn"; readonly transportId: string }

@@ -8,10 +8,11 @@
 // resume key, it is sent again.
 
 import type { Dialect } from "../protocol/index.ts";
-import { byteLength } from "./channel.ts";
+import { batchSize, byteLength } from "./channel.ts";
 import type { Service } from "./define-service.ts";
 import { awaitNext, takeBatch, toRecord } from "./outbox.ts";
 import type { Clock } from "./ports.ts";
+import { protocolOf } from "./protocols.ts";
 import type { ConnectionState, QueuedMessage, Store } from "./store.ts";
 
 export interface ReaderPorts {
@@ -89,9 +90,10 @@ export async function openReader(
   /** At the end of a connection nothing is missing that could come still. */
   async function present(isOver: boolean): Promise<readonly QueuedMessage[]> {
     const { sent, last } = connection.outbox;
+    const size = batchSize(protocolOf(ports, connection), MOST_BYTES);
     return isOver
-      ? upTo(MOST_BYTES, await store.queued(connectionId, sent))
-      : takeBatch(await awaitNext(ports, connection, sent, last), sent, MOST_BYTES);
+      ? upTo(size, await store.queued(connectionId, sent))
+      : takeBatch(await awaitNext(ports, connection, sent, last), sent, size);
   }
 
   async function arrived(): Promise<void> {

@@ -4,6 +4,7 @@ import { type ClientMessage, isCounted } from "../protocol/index.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
+import { framesOf } from "./handshakes.ts";
 import { largestMessage } from "./hub-options.ts";
 import { LEASE } from "./lease.ts";
 import { closeTooLarge } from "./message-size.ts";
@@ -11,13 +12,13 @@ import { noteInvocations } from "./notes.ts";
 import { openConnection } from "./opening.ts";
 import { checkFlusher } from "./outbox.ts";
 import { passOn } from "./passing.ts";
-import { protocolOf } from "./protocols.ts";
+import { isRaw, protocolOf } from "./protocols.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
 import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
 import { noteMessages } from "./telemetry.ts";
 import { isHttpTransport, silentAt } from "./transport-names.ts";
-import { drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
+import { drain, leaveTurn, newTurn, openContext, putWaiting, waitForTurn } from "./turn.ts";
 
 export interface Frame {
   readonly transportId: string;
@@ -26,16 +27,16 @@ export interface Frame {
   readonly text: string;
   /** When the gateway received it: epoch milliseconds. */
   readonly receivedAt: number;
-  /** The hub protocol of its connection. @default JSON, as sockets speak it */
+  /** The hub protocol of its connection. @default what is spoken over sockets */
   readonly protocol?: string | undefined;
 }
 
 /** Handles one frame. Never throws for what a client sends; a frame of a connection that is gone closes its transport. */
-export async function receive(ports: DispatchPorts, frame: Frame): Promise<void> {
+export async function receive(ports: DispatchPorts, given: Frame): Promise<void> {
   const startedAt = ports.clock.now();
-  const protocol = ports.dialect.protocolOf(frame.protocol);
-  const { messages, error } = protocol.parse(frame.text, largestMessage(ports.service));
-  const passes = error === undefined && messages.every(passesTurn);
+  const frame = { ...given, protocol: given.protocol ?? (await framesOf(ports, given.transportId)) };
+  const { messages, error } = protocolOf(ports, frame).parse(frame.text, largestMessage(ports.service));
+  const passes = error === undefined && messages.every(passesTurn) && !isRaw(frame);
   const sequences = messages.filter(({ kind }) => kind === "sequence");
   // What comes with it in one frame has to wait for it.
   const isShared = sequences.length > 0 && messages.some((message) => isCounted(message) || !passesTurn(message));
@@ -78,15 +79,21 @@ async function receiveForTurn(
 ): Promise<Outcome | undefined> {
   const { store, service } = ports;
   const { transportId } = frame;
-  const deadline = silentAt(service.lifetime.clientTimeoutInterval, transportId, startedAt);
+  const deadline = silentAt(service.lifetime.clientTimeoutInterval, frame, startedAt);
   const turn = newTurn(ports, []);
   const toTurn = (fresh: readonly ClientMessage[]): Turn => ({ ...turn, invocations: noteInvocations(fresh) });
   const [arrival, read] = await Promise.all([
-    arrive(ports, frame, messages, isBroken, deadline, toTurn),
+    arrive(ports, frame, messages, isBroken || isRaw(frame), deadline, toTurn),
     store.session(transportId),
   ]);
   if (arrival === undefined) return refuse(ports, transportId);
   const { state, repeated } = arrival;
+  // What a raw client says says nothing of a handshake: it waits for whoever takes the transport up.
+  const isMessage = isRaw(state) && frame.text !== "";
+  if (state.resuming && isMessage) {
+    await waitForTurn(ports, state, toWaiting(frame, messages, state, repeated), startedAt);
+    return { state };
+  }
   if (state.resuming) return { state, rest: await reopenByHandshake(ports, { state, startedAt, frame }) };
   const session = arrival.isLate ? await store.session(transportId) : read;
   const holds = state.turn?.holder === turn.holder;
@@ -106,6 +113,8 @@ async function receiveForTurn(
   }
   const context = openContext(ports, state, session, startedAt);
   if (state.phase === "accepted") {
+    // Others may wait by the time it is open, and came later.
+    if (isMessage) await putWaiting(ports, state, toWaiting(frame, messages, state, repeated));
     const rest = await openConnection(ports, context, turn, startedAt, frame.text);
     await context.channel.flushed();
     await finishBehind(context);
@@ -149,7 +158,7 @@ async function receivePassing(
       frame,
       messages,
       sequenceId !== undefined,
-      silentAt(service.lifetime.clientTimeoutInterval, transportId, now),
+      silentAt(service.lifetime.clientTimeoutInterval, frame, now),
     ),
     pings ? transports.post(transportId, dialect.encode({ kind: "ping" })) : undefined,
   ]);
@@ -206,9 +215,11 @@ async function noteAcknowledged(
  * and give up on a silent server. Every `keepAliveInterval` one of its frames is answered with a Ping.
  */
 async function pingIfDue(ports: DispatchPorts, state: TransportState, now: number): Promise<void> {
-  if (isPingDue(ports, state, now)) {
-    await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
-  }
+  if (isPingDue(ports, state, now)) await ping(ports, state);
+}
+
+async function ping(ports: DispatchPorts, state: TransportState): Promise<void> {
+  await ports.transports.post(state.transportId, protocolOf(ports, state).encode({ kind: "ping" }));
 }
 
 /** A holder that has had the turn for longer may have it for long. Milliseconds. */
@@ -222,7 +233,7 @@ async function pingWhileWaiting(ports: DispatchPorts, state: TransportState, now
   const heldSince = (state.turn?.until ?? 0) - LEASE;
   if (isHttpTransport(state.transportId)) return;
   if (state.phase !== "open" || now - heldSince < SOON) return pingIfDue(ports, state, now);
-  await ports.transports.post(state.transportId, ports.dialect.encode({ kind: "ping" }));
+  return ping(ports, state);
 }
 
 function isPingDue({ service }: DispatchPorts, state: TransportState, now: number): boolean {

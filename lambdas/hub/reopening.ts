@@ -6,13 +6,14 @@ import type { Handshake } from "../protocol/index.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import { greet } from "./greeting.ts";
+import { handshakeReply, readHandshake } from "./handshakes.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
 import { type OpenedOutbox, openOutbox } from "./outbox.ts";
 import type { Store, TransportState, Turn } from "./store.ts";
 import { expectFrom, LATE_COUNTING } from "./tally.ts";
-import { formatOf, isHttpTransport, silentAt } from "./transport-names.ts";
+import { isHttpTransport, silentAt } from "./transport-names.ts";
 import { channelOf, drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";
 
 /** A transport that waits to be taken up, and the frame that does it. */
@@ -27,16 +28,16 @@ export interface FirstFrame {
  * frame.
  */
 export async function reopenByHandshake(ports: DispatchPorts, first: FirstFrame): Promise<string> {
-  const { dialect } = ports;
   const { transportId, stateful, handshakes } = first.state;
-  const handshake = dialect.parseHandshake(first.frame.text, formatOf(transportId));
+  const handshake = readHandshake(ports, first.state, first.frame.text);
   if (handshake.error !== undefined && stateful) {
     await refuse(ports, first.state, handshake.error);
     return "";
   }
   const problem = handshake.error ?? problemOf(first.state, handshake);
   const answer = async (): Promise<boolean> =>
-    (await greet(ports, first.state, dialect.handshakeReply(problem))) === "accepted" && problem === undefined;
+    (await greet(ports, first.state, handshakeReply(ports, first.state, problem))) === "accepted" &&
+    problem === undefined;
   // A client that counts may come back the moment it has its answer: the counts have to be new by then. To one that
   // does not, others may post as soon as it is open.
   const answersFirst = problem !== undefined || (!stateful && !isHttpTransport(transportId));
@@ -100,7 +101,7 @@ async function reopen(
 ): Promise<boolean> {
   const turn = newTurn(ports, []);
   const reopened = await ports.store.reopen(state.transportId, by, turn, {
-    deadline: silentAt(ports.service.lifetime.clientTimeoutInterval, state.transportId, startedAt),
+    deadline: silentAt(ports.service.lifetime.clientTimeoutInterval, state, startedAt),
     quietUntil: ports.clock.now() + LATE_COUNTING,
   });
   const holds = reopened?.turn?.holder === turn.holder;

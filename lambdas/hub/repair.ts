@@ -4,10 +4,12 @@
 import { sayGoodbye } from "./closing.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection, isServed } from "./ending.ts";
+import { handshakeReply } from "./handshakes.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
 import { LEASE } from "./lease.ts";
-import { protocolOf } from "./protocols.ts";
+import { isRaw, protocolOf } from "./protocols.ts";
 import type { EndReason, SweeperLease, TransportState } from "./store.ts";
+import { isHttpTransport, silentAt } from "./transport-names.ts";
 import { isFree, takeOver } from "./turn.ts";
 
 export async function repair(ports: DispatchPorts, state: TransportState, lease: SweeperLease): Promise<void> {
@@ -33,17 +35,14 @@ async function finishEnding(ports: DispatchPorts, state: TransportState, now: nu
   await endConnection(ports, { transportId, from: { phase: "ended", ender, deadline }, reason, goodbye: {} });
 }
 
-async function endUnopened(
-  ports: DispatchPorts,
-  { transportId, deadline }: TransportState,
-  lease: SweeperLease,
-): Promise<void> {
+async function endUnopened(ports: DispatchPorts, state: TransportState, lease: SweeperLease): Promise<void> {
+  const { transportId, deadline } = state;
   if (!isSilent(deadline, lease)) return;
   await endConnection(ports, {
     transportId,
     from: { phase: "accepted", turn: undefined },
     reason: { stopCalled: false, code: "handshake_failed", message: "No handshake came in time." },
-    goodbye: { text: ports.dialect.handshakeReply("Handshake was canceled.") },
+    goodbye: { text: handshakeReply(ports, state, "Handshake was canceled.") },
   });
 }
 
@@ -70,7 +69,9 @@ async function repairOpen(ports: DispatchPorts, state: TransportState, lease: Sw
   } else if (isSilent(deadline, lease)) {
     if (await isUnused(ports, state)) await dropUnused(ports, state, lease.lastTick);
     else if (state.lost) await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST });
+    else if (isQuiet(state) && (await isThere(ports, state))) return;
     else if (state.resumable) await loseSilent(ports, state);
+    else if (isRaw(state)) await endConnection(ports, { transportId, from: { phase: "open", deadline }, reason: LOST });
     else await endSilent(ports, state);
   } else if (isExpired(state, lease.lastTick)) {
     await endExpired(ports, state);
@@ -79,6 +80,19 @@ async function repairOpen(ports: DispatchPorts, state: TransportState, lease: Sw
   } else if (state.rotateAt < lease.lastTick && !state.lost) {
     await rotate(ports, state);
   }
+}
+
+/** A raw client has no pings to show that it is there; the gateway knows its socket. */
+function isQuiet(state: TransportState): boolean {
+  return isRaw(state) && !isHttpTransport(state.transportId) && !state.resuming;
+}
+
+/** Or nobody can tell, and the next tick asks again. */
+async function isThere({ store, transports, clock, service }: DispatchPorts, state: TransportState): Promise<boolean> {
+  const found = await transports.look(state.transportId);
+  const { clientTimeoutInterval } = service.lifetime;
+  if (found === "open") await store.touch(state.transportId, silentAt(clientTimeoutInterval, state, clock.now()));
+  return found !== "gone";
 }
 
 const LOST: EndReason = { stopCalled: false, code: "transport_lost" };

@@ -18,7 +18,7 @@ import {
 import { closeTooLarge } from "./message-size.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { Runners } from "./ports.ts";
-import { protocolOf } from "./protocols.ts";
+import { isRaw, protocolOf } from "./protocols.ts";
 import { receive } from "./receive.ts";
 import type { ConnectionState, TransportState } from "./store.ts";
 import { noteMessages } from "./telemetry.ts";
@@ -91,21 +91,32 @@ async function accept(
 ): Promise<boolean> {
   const { transportId, protocol } = connection;
   if (connection.reading.greeted !== transportId) return acceptFirst(ports, connection, body, receivedAt);
-  const text = protocol === undefined ? toText(body) : body;
   const hubProtocol = protocolOf(ports, connection);
+  const text = hubProtocol.transferFormat === "Text" ? toText(body) : body;
   const { messages, error } = hubProtocol.parse(text);
   if (error === undefined && messages.every(passesTurn)) {
     await receive(ports, { transportId, messageId: ports.random.id(), text, receivedAt, protocol });
     return true;
   }
-  const state = await heard(ports, transportId);
-  if (state === undefined) return false;
+  const state = await heard(ports, connection);
+  return state !== undefined && leaveToTurn(ports, state, text, receivedAt);
+}
+
+/** What has to wait for its turn, unless it is too large. */
+async function leaveToTurn(
+  ports: SendPorts,
+  state: TransportState,
+  text: string,
+  receivedAt: number,
+): Promise<boolean> {
   if (await closeTooLarge(ports, state, text)) {
-    await leaveErrand(ports, { kind: "ending", transportId });
+    await leaveErrand(ports, { kind: "ending", transportId: state.transportId });
     return true;
   }
+  const { parse, split } = protocolOf(ports, state);
+  const { messages } = parse(text);
   noteMessages(ports, state.hub, "signalr.server.messages.received", messages.filter(isCounted).length);
-  return wait(ports, state, hubProtocol.split(text), receivedAt);
+  return wait(ports, state, split(text), receivedAt);
 }
 
 /** A handshake, or what comes while `onConnected` runs. */
@@ -119,6 +130,8 @@ async function acceptFirst(
   const state = await ports.store.transport(transportId);
   if (state === undefined || state.end !== undefined || state.next !== undefined || state.lost) return false;
   if (isOpen(state)) return acceptGreeted(ports, connection, body, receivedAt);
+  // Nothing that a raw client sends opens its connection.
+  if (isRaw(state)) return leaveToTurn(ports, state, toText(body), receivedAt);
   if (state.turn !== undefined && !state.resuming) return wait(ports, state, [toText(body)], receivedAt);
   const text = formatOf(transportId) === "Binary" ? body : toText(body);
   const handshake = ports.dialect.parseHandshake(text, formatOf(transportId));
@@ -164,8 +177,12 @@ async function isConnecting({ store, clock }: SendPorts, transportId: string): P
 }
 
 /** Undefined when the transport takes nothing any more. */
-async function heard({ store, clock, service }: SendPorts, transportId: string): Promise<TransportState | undefined> {
-  return store.touch(transportId, silentAt(service.lifetime.clientTimeoutInterval, transportId, clock.now()));
+async function heard(
+  { store, clock, service }: SendPorts,
+  connection: ConnectionState,
+): Promise<TransportState | undefined> {
+  const deadline = silentAt(service.lifetime.clientTimeoutInterval, connection, clock.now());
+  return store.touch(connection.transportId, deadline);
 }
 
 /** Puts messages where the holder of the turn finds them, in their order. */

@@ -1,6 +1,6 @@
 // What an author's code finds in `hub.services`: made once for each instance of a function.
 
-import type { HubDefinition } from "./define-hub.ts";
+import type { HubDefinition, RawConnectionDefinition } from "./define-hub.ts";
 import type { Service } from "./define-service.ts";
 import type { HubFilter } from "./filters.ts";
 
@@ -21,8 +21,13 @@ type WantedBy<Hubs> = {
   ? Wanted
   : object;
 
-// biome-ignore lint/suspicious/noExplicitAny: hubs of every client interface
-type ServicesOf<Hub> = Hub extends HubDefinition<any, any, infer Services> ? Services : object;
+type ServicesOf<Hub> =
+  Hub extends RawConnectionDefinition<infer Services>
+    ? Services
+    : // biome-ignore lint/suspicious/noExplicitAny: hubs of every client interface
+      Hub extends HubDefinition<any, any, infer Services>
+      ? Services
+      : object;
 
 /** `services` of `defineService` failed. The next use tries again. */
 class ServicesError extends Error {

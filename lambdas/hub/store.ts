@@ -92,7 +92,7 @@ export interface TransportState {
   readonly next: string | undefined;
   /** Stateful reconnect: both sides count messages, acknowledge them, and repeat after a loss what was not. */
   readonly stateful: boolean;
-  /** The hub protocol that its client chose; undefined for JSON, and before the handshake. */
+  /** The hub protocol that its client chose; undefined for JSON, and before the handshake. A raw connection's is `raw`. */
   readonly protocol: string | undefined;
   /** How many the connection has had: what was asked before the last one is answered to nobody. */
   readonly handshakes: number;
@@ -315,6 +315,8 @@ export interface NewConnection {
   readonly resumeKey: string | undefined;
   readonly stateful: boolean;
   readonly issuedAt: number;
+  /** Of a raw connection. @default its client chooses one in the handshake */
+  readonly protocol?: string | undefined;
 }
 
 /** A transport that takes over a connection. */

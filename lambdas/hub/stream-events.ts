@@ -29,6 +29,9 @@ const LONGEST = 14.5 * 60_000;
 /** CloudFront cuts a response that is silent for a minute. Milliseconds. */
 const LONGEST_SILENCE = 30_000;
 
+/** Says nothing to the client. */
+const COMMENT = ":\r\n";
+
 const EVENTS = {
   "content-type": "text/event-stream",
   "content-encoding": "identity",
@@ -45,7 +48,7 @@ export async function streamEvents(ports: ConnectPorts, request: HttpRequest, st
   const { headers } = answer(ports, request, { status: 200, headers: EVENTS });
   stream.begin(200, headers);
   // Some browsers take the stream for open only when they have read something.
-  await stream.write(":\r\n");
+  await stream.write(COMMENT);
   const connection = await ports.store.connection(begun.connectionId);
   const reader =
     connection?.transportId === begun.transportId ? await openReader(ports, connection, ports.random.id()) : undefined;
@@ -100,7 +103,7 @@ async function pass(ports: ConnectPorts, reader: Reader, stream: EventStream, st
     pingAt = clock.now() + keepAliveInterval;
     const { reading } = reader.connection;
     // In front of the answer to its handshake a client would not understand it.
-    const isOpen = reading.greeted === transportId && reading.greeting === undefined;
+    const isOpen = reading.greeted === transportId && !reading.greeting;
     if (isOpen && !(await write(protocolOf(ports, reader.connection).encode({ kind: "ping" }))))
       return lose(ports, reader.connection);
   }
@@ -140,8 +143,9 @@ async function tellReplaced(ports: ConnectPorts, seen: ConnectionState, stream: 
   await isTaken(ports, stream.write(toEvent(protocolOf(ports, seen).encode({ kind: "close", error: REPLACED }))));
 }
 
-/** JSON has no line breaks of its own, but another text protocol may. */
+/** JSON has no line breaks of its own; those of other texts are all the same to an event stream. */
 function toEvent(text: string): string {
-  const lines = text.split("\n").map((line) => `data: ${line}\r\n`);
+  if (text === "") return COMMENT;
+  const lines = text.split(/\r\n?|\n/).map((line) => `data: ${line}\r\n`);
   return `${lines.join("")}\r\n`;
 }

@@ -2,6 +2,7 @@
 // and whose.
 
 import type { Random } from "./ports.ts";
+import { isRaw, type Speaker } from "./protocols.ts";
 import { bufferedHint, type TransportState } from "./store.ts";
 
 /** A transport by SignalR's name. */
@@ -37,12 +38,32 @@ export function formatOf(transportId: string): "Text" | "Binary" {
   return transportNameOf(transportId) === "LongPolling" ? "Binary" : "Text";
 }
 
+type Silent = Pick<TransportState, "transportId"> & Speaker;
+
 /**
- * When silence ends a connection from which something came at `now`. Of a client that polls nothing is heard while its
- * poll is held.
+ * How long nothing may come from a client. Of one that polls nothing is heard while its poll is held, and raw clients
+ * have no pings. Milliseconds.
  */
-export function silentAt(clientTimeoutInterval: number, transportId: string, now: number): number {
-  return now + clientTimeoutInterval + (transportNameOf(transportId) === "LongPolling" ? POLL_HOLD : 0);
+function longestSilence(clientTimeoutInterval: number, silent: Silent): number {
+  const name = transportNameOf(silent.transportId);
+  if (name === "LongPolling") return clientTimeoutInterval + POLL_HOLD;
+  return isRaw(silent) ? Math.max(RAW_SILENCE[name], clientTimeoutInterval) : clientTimeoutInterval;
+}
+
+/** API Gateway ends sockets that are idle for ten minutes, and Lambda every stream within fifteen. Milliseconds. */
+const RAW_SILENCE: Readonly<Record<Exclude<TransportName, "LongPolling">, number>> = {
+  WebSockets: 10.5 * 60_000,
+  ServerSentEvents: 15 * 60_000,
+};
+
+/** When silence ends a connection from which something came at `now`. */
+export function silentAt(clientTimeoutInterval: number, silent: Silent, now: number): number {
+  return now + longestSilence(clientTimeoutInterval, silent);
+}
+
+/** When something came that moved the deadline there. */
+export function heardAt(clientTimeoutInterval: number, silent: Silent, deadline: number): number {
+  return deadline - longestSilence(clientTimeoutInterval, silent);
 }
 
 /** Whether everything that its client is sent goes through the outbox. */

@@ -1,5 +1,6 @@
 // Frames to hub messages and back. Pure: no I/O, no clock.
 export { core } from "./core/index.ts";
+export { RECEIVED } from "./core/raw.ts";
 export {
   type ClientMessage,
   type Dialect,

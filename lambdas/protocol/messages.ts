@@ -58,17 +58,20 @@ export type TransferFormat = "Text" | "Binary";
 
 /** How one hub protocol spells messages. */
 export interface HubProtocol {
-  readonly name: "json" | "messagepack";
+  readonly name: "json" | "messagepack" | "raw";
   /**
    * A frame of a "Binary" protocol is a *binary string* wherever it goes: one character of code 0 to 255 (latin1) per
    * byte, so that frames are joined, kept and queued like text. Its length is its size in bytes; whoever carries it
    * makes bytes of it (`Buffer.from(frame, "latin1")`), and never UTF-8.
    */
   readonly transferFormat: TransferFormat;
+  /** Whether messages can be told apart when they are joined: otherwise each is carried by itself. */
+  readonly isDelimited: boolean;
   /** A message larger than `maximumMessageSize` is a ProtocolError. Bytes, with its end or prefix. @default no limit */
   parse(text: string, maximumMessageSize?: number): ParsedFrame;
   /**
    * Bytes (`Uint8Array`) and bigints of up to 64 bits may be anywhere in what is sent, whatever the protocol.
+   * Empty when the protocol has no words for it: then nothing is to be carried.
    * @throws TypeError when an argument or result cannot be serialised.
    */
   encode(message: ServerMessage): string;

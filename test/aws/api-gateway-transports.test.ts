@@ -2,6 +2,7 @@ import {
   ApiGatewayManagementApiClient,
   ApiGatewayManagementApiServiceException,
   DeleteConnectionCommand,
+  GetConnectionCommand,
   GoneException,
   PostToConnectionCommand,
 } from "@aws-sdk/client-apigatewaymanagementapi";
@@ -207,5 +208,27 @@ describe("close", () => {
     await transports.close("A=");
     expect(gateway.calls()).toHaveLength(1);
     expect(errors).toEqual(["DeleteConnection failed."]);
+  });
+});
+
+describe("look", () => {
+  it("says whether the gateway has a socket", async () => {
+    gateway.on(GetConnectionCommand, { ConnectionId: "A=" }).resolves({});
+    gateway.on(GetConnectionCommand, { ConnectionId: "B=" }).rejects(gone);
+    const { transports, errors } = open();
+    expect([await transports.look("A="), await transports.look("B=")]).toEqual(["open", "gone"]);
+    expect(errors).toEqual([]);
+  });
+
+  it.each([...TRANSIENT, ...UNANSWERED])("is tried again after %s", async (_title, error) => {
+    gateway.on(GetConnectionCommand).rejectsOnce(error).resolves({});
+    expect(await open().transports.look("A=")).toBe("open");
+  });
+
+  it.each(FINAL)("says that nobody knows after %s", async (_title, error) => {
+    gateway.on(GetConnectionCommand).rejects(error);
+    const { transports, errors } = open();
+    expect(await transports.look("A=")).toBe("unknown");
+    expect(errors).toEqual(["GetConnection failed."]);
   });
 });

@@ -16,7 +16,7 @@ export async function sweepAhead(service: Service, table: LocalServer["table"], 
   await sweep({
     service,
     store: dynamoDBStore(table.client, table.name),
-    transports: { post: async () => "gone", close: async () => undefined },
+    transports: { post: async () => "gone", close: async () => undefined, look: async () => "unknown" },
     dialect: core,
     workers: NO_WORKERS,
     clock: {

@@ -1,6 +1,7 @@
 import { type AttributeValue, type DynamoDBClient, paginateScan } from "@aws-sdk/client-dynamodb";
 import type { LocalServer } from "signalr-lambda/local";
 import { TIME_TO_LIVE } from "../../lambdas/aws/index.ts";
+import { isHttpTransport } from "../../lambdas/hub/index.ts";
 import { deleteExpired } from "../../lambdas/local/index.ts";
 
 type Row = Readonly<Record<string, AttributeValue>>;
@@ -37,17 +38,21 @@ export class TableWatch {
 
   /**
    * Resolves when every connection whose handshake has begun has ended: the transport row is deleted last. Says how
-   * many rows are left to the sweeper: of sockets that never shook hands, were lost, or were taken over, and of users
-   * whose going is told later.
+   * many rows are left to the sweeper: of sockets that never shook hands, were lost, or were taken over, of transports
+   * over HTTP that are read to their end, and of users whose going is told later.
    */
   async ended(): Promise<number> {
     for (;;) {
       const deleted = new Promise<void>((wake) => this.#waiting.push(wake));
       const rows = await this.#rows();
       const transports = rows.filter(({ pk }) => pk?.S?.startsWith("T#"));
+      const sessions = new Set(rows.map(({ pk }) => pk?.S));
       const leftToSweeper = transports.filter(
-        ({ phase, holder, next, lost }) =>
-          next !== undefined || lost !== undefined || (phase?.S === "accepted" && holder === undefined),
+        ({ sk, phase, holder, next, lost }) =>
+          next !== undefined ||
+          lost !== undefined ||
+          (phase?.S === "accepted" && holder === undefined) ||
+          (phase?.S === "ended" && isHttpTransport(String(sk?.S)) && !sessions.has(`S#${sk?.S}`)),
       );
       if (leftToSweeper.length === transports.length) {
         return transports.length + rows.filter(({ pk }) => pk?.S?.startsWith("P#")).length;

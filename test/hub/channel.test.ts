@@ -9,6 +9,7 @@ function heldTransports() {
   const transports: Transports = {
     post: (_transportId, text) => new Promise((answer) => posts.push({ text, answer })),
     close: async () => undefined,
+    look: async () => "unknown",
   };
   return { posts, transports };
 }
@@ -40,6 +41,7 @@ describe("a channel", () => {
         return "accepted";
       },
       close: async () => undefined,
+      look: async () => "unknown",
     };
     const channel = openChannel(transports, "t", core.protocolOf(undefined));
     await Promise.all(records.map((size) => channel.write("x".repeat(size))));

@@ -112,8 +112,8 @@ describe("defineService", () => {
     [{ hubs: { "a/Refresh": chat } }, "Hub path 'a/Refresh' cannot end in '/refresh'."],
     [{ hubs: { "a/Negotiate": chat } }, "Hub path 'a/Negotiate' cannot end in 'negotiate'."],
     [{ hubs: { chat, Chat: chat } }, "Hub path 'Chat' is there twice: paths match in any case."],
-    [{ hubs: { chat: {} } }, "Hub 'chat' must be made with defineHub."],
-    [{ hubs: { chat: undefined } }, "Hub 'chat' must be made with defineHub."],
+    [{ hubs: { chat: {} } }, "Hub 'chat' must be made with defineHub or defineConnection."],
+    [{ hubs: { chat: undefined } }, "Hub 'chat' must be made with defineHub or defineConnection."],
     [{ hubs, auth: {} }, "`auth` must be jwtBearer({ … }) or a function of the request."],
     [{ hubs, auth: null }, "`auth` must be jwtBearer({ … }) or a function of the request."],
     ...[

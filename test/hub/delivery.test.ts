@@ -36,6 +36,7 @@ async function delivering(connectionIds: readonly string[], outcomes: Readonly<R
       return outcomes[transportId] ?? "accepted";
     },
     close: async () => undefined,
+    look: async () => "unknown",
   };
   const store = memoryTable().store();
   for (const connectionId of connectionIds) await enter(store, connectionId);

@@ -53,6 +53,7 @@ async function open(maximumParallelInvocationsPerClient: number) {
             return "accepted" as const;
           }),
         close: async () => undefined,
+        look: async () => "unknown",
       },
     };
   };

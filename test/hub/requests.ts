@@ -5,6 +5,7 @@ import { connectionTokens } from "../../lambdas/auth/index.ts";
 import type { Authenticate, ClientRequest, LogFields, PostOutcome, Transports } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
+import { NO_RUNNERS } from "../no-workers.ts";
 import { recordingLog } from "../recording-log.ts";
 import { memoryTable } from "../suites/memory-store/index.ts";
 
@@ -18,6 +19,7 @@ const hubs = {
 const nowhere: Transports = {
   post: async (): Promise<PostOutcome> => "gone",
   close: async () => undefined,
+  look: async () => "unknown",
 };
 
 /** What negotiate and connect need, and what they leave behind. */
@@ -39,6 +41,7 @@ export function admissionPorts({
     store: table.store(),
     transports: nowhere,
     dialect: core,
+    runners: NO_RUNNERS,
     random: { id: () => `id-${++ids}` },
   };
   return { ports, lines, clock, tokens, table };

@@ -17,7 +17,7 @@ import {
   sweep,
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
-import { NO_WORKERS } from "../no-workers.ts";
+import { NO_RUNNERS, NO_WORKERS } from "../no-workers.ts";
 import { type MemoryTable, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { MessageBuffer } from "./message-buffer.ts";
 import { Chance, Invocation, Timeline } from "./simulation.ts";
@@ -195,6 +195,7 @@ class ResumeWorld {
             const socket = this.#sockets.get(id);
             if (socket !== undefined) this.#closed(socket, 1006);
           }),
+        look: async () => "unknown",
       },
     };
   }
@@ -291,7 +292,7 @@ class ResumeWorld {
       this.#connect(client);
     };
     this.#invoke("connect", REQUEST_TIMEOUT, async (ports) => {
-      const all = { ...ports, tokens: TOKENS, authenticate: undefined };
+      const all = { ...ports, tokens: TOKENS, authenticate: undefined, runners: NO_RUNNERS };
       const refusal = await connect(all, { ...request, transportId });
       isAnswered = true;
       this.#tell(`${transportId} is ${refusal === undefined ? "accepted" : `refused: ${refusal.status}`}`);

@@ -15,7 +15,7 @@ import {
 } from "../../lambdas/hub/index.ts";
 import { core } from "../../lambdas/protocol/index.ts";
 import { FakeClock } from "../fake-clock.ts";
-import { NO_WORKERS } from "../no-workers.ts";
+import { NO_RUNNERS, NO_WORKERS } from "../no-workers.ts";
 import { type Access, memoryTable, rowKeys } from "../suites/memory-store/index.ts";
 import { Chance } from "./simulation.ts";
 
@@ -65,6 +65,7 @@ function openPorts(access?: Access): ServerPorts {
       async close(transportId) {
         events.push(`${transportId} closed`);
       },
+      look: async () => "unknown",
     },
   };
 }
@@ -469,6 +470,7 @@ describe("rotation", () => {
         {
           ...ports,
           authenticate: undefined,
+          runners: NO_RUNNERS,
           random: { id: () => `${chance.next()}` },
           tokens: { issue: async () => "", verify: async () => undefined, nameOfKey: async () => "" },
         },

@@ -51,7 +51,7 @@ beforeEach(() => {
     dialect: core,
     workers: NO_WORKERS,
     store: memoryTable().store(),
-    transports: { post: async () => "accepted", close: async () => undefined },
+    transports: { post: async () => "accepted", close: async () => undefined, look: async () => "unknown" },
   };
 });
 

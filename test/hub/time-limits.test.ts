@@ -87,6 +87,7 @@ function portsWith(
       async close() {
         events.push("closed");
       },
+      look: async () => "unknown",
     },
   };
 }
@@ -346,7 +347,7 @@ describe("an ending", () => {
   it("does not wait for a gateway that does not answer", async () => {
     const ports = portsWith();
     await open(ports);
-    const closing = frame({ ...ports, transports: { post: never, close: never } }, '{"type":7}');
+    const closing = frame({ ...ports, transports: { post: never, close: never, look: never } }, '{"type":7}');
     await advance(5_000);
     await closing;
     expect(events).toEqual(["disconnected true undefined"]);

@@ -244,6 +244,7 @@ class World {
           const client = clientOf(id);
           if (client?.socket === "open") this.#closeSocket(client, 1006);
         }),
+      look: async () => "unknown",
     };
   }
 

@@ -53,7 +53,7 @@ function portsAt(now: number, deadly?: "online" | "offline"): ServerPorts & { re
     dialect: core,
     workers: NO_WORKERS,
     store: table.store(),
-    transports: { post: async () => "accepted", close: async () => undefined },
+    transports: { post: async () => "accepted", close: async () => undefined, look: async () => "unknown" },
   };
 }
 

@@ -162,6 +162,7 @@ class World {
           const tab = tabOf(id);
           if (tab?.socket === "open") this.#closeSocket(tab, 1006);
         }),
+      look: async () => "unknown",
     };
   }
 

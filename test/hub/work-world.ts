@@ -87,6 +87,7 @@ export class WorkWorld {
       transports: {
         post: (transportId, text) => step(true, () => this.#arrive(transportId, text)),
         close: (transportId) => step(true, () => void this.gone.add(transportId)),
+        look: async () => "unknown",
       },
       ...behaviour,
     };

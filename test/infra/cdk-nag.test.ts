@@ -60,6 +60,9 @@ it("accepts these findings, each with a reason, and no others", () => {
   expect(Object.keys(accepted).sort()).toEqual(
     [
       ...sockets,
+      ...["MessageRole", "SweepRole"].map(
+        (role) => `Test/Realtime/${role} IAM5[Resource::${stage}/GET/@connections/*]`,
+      ),
       "Test/Realtime/Host/Distribution CFR1",
       "Test/Realtime/Host/Distribution CFR2",
       "Test/Realtime/Host/Distribution CFR3",

@@ -13,6 +13,7 @@ const SOCKETS = {
   [`${STAGE}/POST/@connections/*`]: ["execute-api:ManageConnections"],
   [`${STAGE}/DELETE/@connections/*`]: ["execute-api:ManageConnections"],
 };
+const LOOK = { [`${STAGE}/GET/@connections/*`]: ["execute-api:ManageConnections"] };
 
 const STREAM = "<RealtimeStreamFunctionUrl.FunctionArn>";
 const RUNNER = { "<RealtimeMessage.Arn>": ["lambda:InvokeFunction"] };
@@ -20,13 +21,13 @@ const WORKER = { "<RealtimeWork.Arn>": ["lambda:InvokeFunction"] };
 
 describe("each function may do what it does, and nothing else", () => {
   it.each([
-    ["Connect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
-    ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
+    ["Connect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...RUNNER }],
+    ["Message", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...LOOK, ...WORKER }],
     ["Disconnect", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
     ["Negotiate", { "<RealtimeTable.Arn>": REFRESH }],
     ["Poll", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER, ...RUNNER }],
-    ["Stream", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
-    ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...WORKER }],
+    ["Stream", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...RUNNER }],
+    ["Sweep", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS, ...LOOK, ...WORKER }],
     ["Work", { "<RealtimeTable.Arn>": SERVE, ...SOCKETS }],
   ])("%s", (name, expected) => {
     expect(read(resource(template, `Realtime${name}`).Properties.Role)).toBe(`<Realtime${name}Role.Arn>`);

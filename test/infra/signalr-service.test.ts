@@ -181,12 +181,12 @@ describe("the functions", () => {
     SIGNALR_ORIGIN_SECRET: "{{resolve:secretsmanager:<RealtimeOriginSecret>:SecretString:::}}",
   };
   it.each([
-    ["Connect", { ...table, ...callback, ...secret, ...origin }],
+    ["Connect", { ...table, ...callback, ...runner, ...secret, ...origin }],
     ["Message", { ...table, ...callback, ...worker }],
     ["Disconnect", { ...table, ...callback }],
     ["Negotiate", { ...table, ...secret, ...origin }],
     ["Poll", { ...table, ...callback, ...worker, ...runner, ...secret, ...origin }],
-    ["Stream", { ...table, ...callback, ...secret, ...origin }],
+    ["Stream", { ...table, ...callback, ...runner, ...secret, ...origin }],
     ["Sweep", { ...table, ...callback, ...worker }],
     ["Work", { ...table, ...callback }],
   ])("%s is told what it needs and nothing else", (name, expected) => {

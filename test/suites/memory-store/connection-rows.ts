@@ -39,6 +39,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
       stateful,
       issuedAt,
       authenticatedUntil,
+      protocol,
     }) {
       const row: TransportState = {
         transportId,
@@ -59,7 +60,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
         resuming: false,
         next: undefined,
         stateful,
-        protocol: undefined,
+        protocol,
         handshakes: 1,
         tally: NOTHING_COUNTED,
         base: 0,
@@ -83,7 +84,7 @@ export function connectionRows(table: MemoryRows): ConnectionVerbs {
           flusher: isHttpTransport(transportId) ? transportId : undefined,
           flushingSince: 0,
         },
-        protocol: undefined,
+        protocol,
         reading: NOTHING_READ,
         room: undefined,
         nonce: undefined,

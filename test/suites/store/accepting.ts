@@ -59,6 +59,12 @@ export function acceptingSuite(harness: Harness): void {
       expect(await store.transport(transportId)).toMatchObject({ authenticatedUntil: NOW + 1 });
     });
 
+    it("keeps that it is raw, on every transport", async () => {
+      const connection = await accept({ protocol: "raw", resumeKey: id("key") });
+      expect(await store.transport(connection.transportId)).toMatchObject({ protocol: "raw" });
+      expect(await store.connection(connection.connectionId)).toMatchObject({ protocol: "raw" });
+    });
+
     it("makes nobody a member yet", async () => {
       const connection = await accept({ userIdentifier: id("ada") });
       expect(await store.member(connection.connectionId, HUB)).toBeUndefined();
