@@ -96,9 +96,11 @@ export function foreignService(heardFrom: (userAgent: string) => void) {
       },
       sum: {
         args: [upload(z.number())],
-        async handler(_hub, numbers) {
+        /** Says its result as well: not every client asks for that of an upload. */
+        async handler(hub, numbers) {
           let sum = 0;
           for await (const number of numbers) sum += number;
+          await hub.clients.caller.heard(`sum ${sum}`);
           return sum;
         },
       },
