@@ -44,7 +44,11 @@ const CLIENTS: readonly Client[] = [
     async prepare() {
       const args = ["-q", "-B", "-f", "java/pom.xml", `-Dmaven.repo.local=${join(KEPT, "m2")}`];
       const copy = [...args, "dependency:copy-dependencies", `-DoutputDirectory=${jars}`];
-      if (spawnSync("mvn", ["-o", ...copy], { cwd: HERE }).status !== 0) await succeed("mvn", copy);
+      const isOffline = await succeed("mvn", ["-o", ...copy], { stdio: "ignore" }).then(
+        () => true,
+        () => false,
+      );
+      if (!isOffline) await succeed("mvn", copy);
     },
     command: (url) => ["java", "-cp", join(jars, "*"), "java/Checks.java", url],
   },
@@ -77,16 +81,22 @@ let failed = 0;
 
 mkdirSync(KEPT, { recursive: true });
 const wanted = process.argv.slice(2);
-for (const client of CLIENTS) {
-  if (wanted.length > 0 && !wanted.includes(client.name)) continue;
-  const missing = client.tools.find(([command, argument]) => spawnSync(command, [argument]).status !== 0);
-  if (missing === undefined) await run(client);
-  else console.log(`skipped: ${client.name}, because there is no ${missing[0]} here`);
-}
+const prepared = CLIENTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
+  .filter(isThere)
+  // All at once: some fetch while others compile or are run.
+  .map((client) => ({ client, ready: client.prepare().then(() => undefined, String) }));
+for (const { client, ready } of prepared) await run(client, await ready);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-async function run(client: Client): Promise<void> {
+function isThere({ name, tools }: Client): boolean {
+  const missing = tools.find(([command, argument]) => spawnSync(command, [argument]).status !== 0);
+  if (missing !== undefined) console.log(`skipped: ${name}, because there is no ${missing[0]} here`);
+  return missing === undefined;
+}
+
+/** @param problem why it could not be prepared */
+async function run(client: Client, problem: string | undefined): Promise<void> {
   console.log(`-- ${client.name}`);
   const lines: Line[] = [];
   const userAgents = new Set<string>();
@@ -95,7 +105,7 @@ async function run(client: Client): Promise<void> {
     { log: recordingLog(lines) },
   );
   try {
-    await client.prepare();
+    assert.equal(problem, undefined);
     const [command, ...args] = client.command(server.url);
     count(await lastLine(command, args, client.env));
     await check("the server has nothing else to complain of", async () => {
@@ -168,8 +178,9 @@ async function lastLine(command: string, args: readonly string[], env: Client["e
   return last ?? "";
 }
 
-async function succeed(command: string, args: readonly string[], { env }: Pick<Client, "env"> = {}): Promise<void> {
-  const [code] = await once(start(command, args, { env, stdio: ["ignore", "inherit", "inherit"] }), "close");
+async function succeed(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<void> {
+  const child = start(command, args, { stdio: ["ignore", "inherit", "inherit"], ...options });
+  const [code] = await once(child, "close");
   assert.equal(code, 0, `\`${command} ${args.join(" ")}\` ended with ${code}.`);
 }
 
