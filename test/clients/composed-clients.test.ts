@@ -1,5 +1,5 @@
-// Clients that cannot be run here, .NET's and Swift's: what their sources write, byte by byte and header by header, and
-// what they would read. Both write JSON with an order and escapes of their own.
+// Clients that cannot be run here, .NET's and Swift's: requests and records in the form that their sources give them.
+// They are composed by hand, not captured. Swift's encoder promises no order of keys, so these are two of many.
 
 import { defineHub, upload } from "signalr-lambda";
 import { expect, it } from "vitest";
