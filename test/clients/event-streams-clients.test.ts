@@ -33,6 +33,7 @@ const tools = defineHub<Client>()({
         return sum;
       },
     },
+    close: (hub) => hub.connections.close(hub.connectionId, { reason: "Enough." }),
     large: (_hub, size: number) => "ä".repeat(size),
   },
 });
@@ -187,6 +188,14 @@ describe("the end", () => {
     await time.pass(act === undefined ? 112_000 : 2_000);
     expect(client.noticed[0]).toBe(notice);
     expect(names(client.connectionId)).toEqual(["connected", event]);
+  });
+
+  it("by connections.close tells why", async () => {
+    const time = await VirtualTime.serve({ hubs: { tools } });
+    const { connection, noticed } = await connectIn(time, "/tools");
+    void connection.send("close");
+    await time.pass(2_000);
+    expect(noticed).toEqual(["closed Server returned an error on close: Enough."]);
   });
 
   it("by a Close that the stock client drops, because a POST of it waits for its answer, comes by silence", async () => {
