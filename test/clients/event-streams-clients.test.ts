@@ -33,6 +33,7 @@ const tools = defineHub<Client>()({
         return sum;
       },
     },
+    close: (hub) => hub.connections.close(hub.connectionId, { reason: "Enough." }),
     large: (_hub, size: number) => "ä".repeat(size),
   },
 });
@@ -90,10 +91,11 @@ describe("a quarter of an hour", () => {
   it("passes for clients that receive or send: a key keeps the id when the function is over", {
     timeout: 60_000,
   }, async () => {
-    const { time, names } = await startIn();
+    const { hubs, names } = recordedHub();
+    const clock = new RunningClock();
+    const time = await VirtualTime.serve({ hubs }, clock);
     const idle = await connectIn(time, `/chat?resume=${KEY}`);
     const sending = await connectIn(time);
-    const startedAt = Date.now();
     let sent = 0;
     /** What was taken: a POST may meet a stream that is being replaced, and is refused. */
     const taken: unknown[] = [];
@@ -103,14 +105,17 @@ describe("a quarter of an hour", () => {
     };
     /** A message every ten seconds, before a ping of the sender's own is due. */
     const live = async (milliseconds: number): Promise<void> => {
-      for (const end = startedAt + milliseconds; Date.now() < end; ) {
+      for (const end = Date.now() + milliseconds; Date.now() < end; ) {
         await time.pass(10_000);
         void send(++sent).catch(() => undefined);
       }
     };
-    await live(12 * MINUTE - 1_000);
+    await live(2 * MINUTE);
+    // Nobody has lived through these, so nobody is missed.
+    clock.jump(9 * MINUTE);
+    await live(0.9 * MINUTE);
     for (const { noticed } of [idle, sending]) expect(noticed).toEqual([]);
-    await live(14.2 * MINUTE);
+    await live(2.3 * MINUTE);
     await time.pass(1_000);
     expect(idle.noticed).toEqual(["reconnecting", "reconnected, same id"]);
     expect(sending.noticed).toEqual(["reconnecting", "reconnected, new id"]);
@@ -183,6 +188,14 @@ describe("the end", () => {
     await time.pass(act === undefined ? 112_000 : 2_000);
     expect(client.noticed[0]).toBe(notice);
     expect(names(client.connectionId)).toEqual(["connected", event]);
+  });
+
+  it("by connections.close tells why", async () => {
+    const time = await VirtualTime.serve({ hubs: { tools } });
+    const { connection, noticed } = await connectIn(time, "/tools");
+    void connection.send("close");
+    await time.pass(2_000);
+    expect(noticed).toEqual(["closed Server returned an error on close: Enough."]);
   });
 
   it("by a Close that the stock client drops, because a POST of it waits for its answer, comes by silence", async () => {
