@@ -47,6 +47,14 @@ const ROTATION: Readonly<Record<TransportName, readonly [after: number, spread: 
 };
 
 const TAKEN: Refusal = { status: 409, body: "" };
+/**
+ * The JavaScript client that has had stateful reconnect, and falls back from sockets, keeps a buffer that waits for a
+ * Sequence: it would be connected, send nothing and hear nothing. Refused, it goes on trying for a socket.
+ */
+const SOCKETS_ONLY: Refusal = {
+  status: 409,
+  body: "A connection with stateful reconnect goes on over WebSockets only",
+};
 const NOT_FOUND: Refusal = { status: 404, body: "No Connection with that ID" };
 /** Query parameters that are the transport's, not the application's. */
 const TRANSPORT_PARAMETERS = new Set(["id", "access_token", RESUME_PARAMETER]);
@@ -110,6 +118,7 @@ async function attach(
     const isNewer = issuedAt === 0 || issuedAt >= connection.issuedAt;
     const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh && isNewer;
     if (!byToken && !byKey) return TAKEN;
+    if (connection.stateful && transportName !== "WebSockets" && isJavaScript(request)) return SOCKETS_ONLY;
     // One that resumes begins at once. A stock client also opens sockets that it forgets, and those never begin.
     const deadline = byToken ? Math.min(transport.deadline, now + SEQUENCE_TIMEOUT) : transport.deadline;
     if (await resume(ports, { ...transport, deadline, isOther: !byToken, connection })) return undefined;
@@ -120,6 +129,12 @@ async function attach(
     await clock.sleep(PAUSE);
     connection = await store.connection(connectionId);
   }
+}
+
+/** `Microsoft SignalR/10.0 (…; Browser; …)`, or `NodeJS`; an event stream of a browser says only what browser it is. */
+function isJavaScript({ headers }: ConnectRequest): boolean {
+  const agent = headers["x-signalr-user-agent"] ?? headers["user-agent"] ?? "";
+  return /^Microsoft SignalR\/.*; (Browser|NodeJS);/.test(agent) || agent.startsWith("Mozilla/");
 }
 
 /** A client that left before its handshake, or a connect that died, must not hold the key of a client that comes back. */

@@ -3,6 +3,7 @@
 
 import { isRefusal } from "./admission.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
+import { leaveErrand } from "./errands.ts";
 import { answer, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
@@ -87,6 +88,8 @@ async function pass(ports: ConnectPorts, reader: Reader, stream: EventStream, st
     const read = await reader.read(until);
     switch (read.kind) {
       case "over":
+        // If somebody marked the connection to end, this is what `$disconnect` is to a socket.
+        if (!reader.connection.ended) await leaveErrand(ports, { kind: "ending", transportId });
         return;
       case "superseded":
         return tellReplaced(ports, { ...reader.connection, transportId }, stream);

@@ -83,6 +83,32 @@ it.each([
   expect(await connection.invoke("echo", 2)).toBe(2);
 });
 
+it("a client that has had stateful reconnect waits for a socket: by another transport it would not send or hear anything", async () => {
+  const hub = recordedHub();
+  const time = await VirtualTime.serve({ hubs: hub.hubs });
+  const { service, network } = time;
+  const { faults } = service.server;
+  const builder = service
+    .build(`/chat?resume=${KEY}`, network.options)
+    .withAutomaticReconnect()
+    .withStatefulReconnect();
+  const connection = service.track(builder.build());
+  const noticed: unknown[] = [];
+  connection.onreconnecting(() => noticed.push("reconnecting"));
+  connection.onreconnected((id) => noticed.push(id));
+  await time.until(connection.start());
+  const { connectionId } = connection;
+  await time.until(connection.invoke("join", "room"));
+  faults.blockSockets(9_000);
+  for (const { id } of service.server.transports()) faults.cut(id);
+  await time.pass(5_000);
+  expect(noticed).toEqual(["reconnecting"]);
+  await time.pass(10_000);
+  expect(noticed).toEqual(["reconnecting", connectionId]);
+  expect(transportOf(connection)).toBe("WebSocketTransport");
+  expect(await time.until(connection.invoke("echo", "here"))).toBe("here");
+});
+
 it("a connection with a key stays the same from one transport to another, both ways", async () => {
   const hub = recordedHub();
   const time = await VirtualTime.serve({ hubs: hub.hubs });

@@ -11,8 +11,7 @@ const KEY = "0123456789abcdef0123456789abcdef";
 
 async function start() {
   const hub = recordedHub();
-  // A stock client that is refused a socket tries the next transport, which has no stateful reconnect.
-  const time = await VirtualTime.serve({ hubs: hub.hubs, transports: ["WebSockets"] });
+  const time = await VirtualTime.serve({ hubs: hub.hubs });
   const { service, network } = time;
 
   async function connect({
