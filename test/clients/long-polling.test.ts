@@ -203,11 +203,11 @@ describe("clients of three kinds", () => {
 
 describe("a polled connection", () => {
   it("that falls silent is ended, with the reference's error", async () => {
-    const { service, pass, wakeSweeper, names } = await start();
+    const { service, pass, wakeSweeper, names, ended } = await start();
     await wakeSweeper();
     const client = await PollingClient.greet(service);
     await pass(HOLD + SILENCE + 2 * TICK);
-    expect(names()).toEqual(["connected", "disconnected false client_timeout"]);
+    expect(await ended()).toEqual(["connected", "disconnected false client_timeout"]);
     expect((await client.poll()).messages).toEqual([
       { type: 7, error: "Connection closed with an error.", allowReconnect: true },
     ]);
@@ -256,11 +256,11 @@ describe("a polled connection", () => {
   });
 
   it("that is not back in time ends once, and its key begins anew", async () => {
-    const { service, pass, wakeSweeper, names } = await start();
+    const { service, pass, wakeSweeper, names, ended } = await start();
     await wakeSweeper();
     const client = await PollingClient.greet(service, `/chat?resume=${KEY}`);
     await pass(HOLD + SILENCE + TICK + DISCONNECT + 2 * TICK);
-    expect(names()).toEqual(["connected", "disconnected false transport_lost"]);
+    expect(await ended()).toEqual(["connected", "disconnected false transport_lost"]);
     expect((await client.poll()).status).toBe(204);
     const next = await PollingClient.greet(service, `/chat?resume=${KEY}`);
     expect(next.connectionId).not.toBe(client.connectionId);
