@@ -122,20 +122,21 @@ async function settle(
 function encodeAll({ dialect }: DeliveryPorts, common: string | undefined, message: ServerMessage): Encodings {
   const encodings = new Encodings(dialect, message);
   // What cannot be said, or is too large, is said to nobody.
-  checkSize(encodings.for(common));
+  checkSize(encodings.for(common), dialect.protocolOf(common));
   return encodings;
 }
 
 /** @throws MessageTooLargeError; TypeError when an argument or result cannot be serialised. */
 export function encodeChecked(protocol: HubProtocol, message: ServerMessage): string {
-  return checkSize(protocol.encode(message));
+  return checkSize(protocol.encode(message), protocol);
 }
 
-function checkSize(record: string): string {
-  if (record.length > MAXIMUM_SEND_MESSAGE_SIZE / 4 && byteLength(record) > MAXIMUM_SEND_MESSAGE_SIZE) {
-    throw new MessageTooLargeError(
-      `The message has ${byteLength(record)} bytes; API Gateway carries at most ${MAXIMUM_SEND_MESSAGE_SIZE}. Send less, or a link to it.`,
-    );
-  }
-  return record;
+function checkSize(record: string, { transferFormat }: HubProtocol): string {
+  // No character has more than three bytes.
+  if (record.length * 3 <= MAXIMUM_SEND_MESSAGE_SIZE) return record;
+  const bytes = transferFormat === "Binary" ? record.length : byteLength(record);
+  if (bytes <= MAXIMUM_SEND_MESSAGE_SIZE) return record;
+  throw new MessageTooLargeError(
+    `The message has ${bytes} bytes; API Gateway carries at most ${MAXIMUM_SEND_MESSAGE_SIZE}. Send less, or a link to it.`,
+  );
 }

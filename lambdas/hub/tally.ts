@@ -8,7 +8,7 @@
 //   Sequence:  client repeats from k: received − k + 1 are known to come again → expected
 //   repeated:  expected? forget it there : count it
 
-import { type ClientMessage, type Dialect, isCounted } from "../protocol/index.ts";
+import { type ClientMessage, type Dialect, isCounted, toPortable } from "../protocol/index.ts";
 import type { Clock, Transports } from "./ports.ts";
 import {
   MOST_RECEIPTS,
@@ -220,7 +220,7 @@ function spread(messageId: string, refusals: number): number {
 }
 
 function toReceipt(message: ClientMessage, { receivedAt, messageId }: Arriving): Receipt {
-  return { fingerprint: fingerprint(JSON.stringify(message)), receivedAt, frame: fingerprint(messageId) };
+  return { fingerprint: fingerprint(toPortable(message)), receivedAt, frame: fingerprint(messageId) };
 }
 
 /** FNV-1a, 32 bits. */
