@@ -360,7 +360,9 @@ describe("a frame", () => {
 describe("the stock client", () => {
   const client = new MessagePackHubProtocol();
   const id = fc.string({ minLength: 1 });
-  const leaf = fc.oneof(fc.maxSafeInteger(), fc.double(), fc.date({ noInvalidDate: true }), fc.uint8Array());
+  // Nothing is zero below zero, in JSON as here.
+  const number = fc.double().map((given) => (given === 0 ? 0 : given));
+  const leaf = fc.oneof(fc.maxSafeInteger(), number, fc.date({ noInvalidDate: true }), fc.uint8Array());
   const value = fc.oneof(fc.jsonValue().map(withoutProto), leaf, fc.array(leaf));
 
   it("is read as it was meant", () => {
