@@ -15,6 +15,7 @@ const ENVIRONMENT = {
   SIGNALR_CALLBACK_URL: "https://bench.execute-api.eu-central-1.amazonaws.com/prod",
   SIGNALR_TOKEN_SECRET: "s".repeat(64),
   SIGNALR_WORKER: "work",
+  SIGNALR_MESSAGE: "message",
 };
 
 /** Milliseconds. */
