@@ -46,6 +46,19 @@ async function start() {
   async function pass(milliseconds: number): Promise<void> {
     for (let passed = 0; passed < milliseconds; passed += STEP) await passTick(STEP);
   }
+  /** Little by little, until something has happened: a function that says goodbye has five seconds for it. */
+  async function passUntil<Result>(event: Promise<Result>): Promise<Result> {
+    let happened = false;
+    const settle = () => {
+      happened = true;
+    };
+    event.then(settle, settle);
+    while (!happened) {
+      clock.jump(STEP / 20);
+      await lastTick();
+    }
+    return event;
+  }
   /** One that finds nobody goes home for a minute. */
   async function wakeSweeper(): Promise<void> {
     await PollingClient.open(service);
@@ -56,7 +69,7 @@ async function start() {
     const rows = { TableName: name, FilterExpression: "attribute_exists(lost)" };
     while ((await client.send(new ScanCommand(rows))).Count === 0) await pass(STEP);
   }
-  return { ...hub, clock, service, ended, pass, wakeSweeper, untilLost };
+  return { ...hub, clock, service, ended, pass, passUntil, wakeSweeper, untilLost };
 }
 
 /** With a key, and soon back. */
@@ -203,11 +216,14 @@ describe("clients of three kinds", () => {
 
 describe("a polled connection", () => {
   it("that falls silent is ended, with the reference's error", async () => {
-    const { service, pass, wakeSweeper, names, ended } = await start();
+    const { service, clock, pass, passUntil, wakeSweeper, names, ended } = await start();
     await wakeSweeper();
     const client = await PollingClient.greet(service);
-    await pass(HOLD + SILENCE + 2 * TICK);
-    expect(await ended()).toEqual(["connected", "disconnected false client_timeout"]);
+    const greetedAt = clock.now();
+    await pass(HOLD + SILENCE - STEP);
+    expect(names()).toEqual(["connected"]);
+    expect(await passUntil(ended())).toEqual(["connected", "disconnected false client_timeout"]);
+    expect(clock.now() - greetedAt).toBeLessThan(HOLD + SILENCE + TICK);
     expect((await client.poll()).messages).toEqual([
       { type: 7, error: "Connection closed with an error.", allowReconnect: true },
     ]);
