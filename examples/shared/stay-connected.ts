@@ -54,6 +54,16 @@ export function showState(now: "connecting" | "connected" | "reconnecting" | "di
   for (const button of document.querySelectorAll("button")) button.disabled = now !== "connected";
 }
 
+/** Shows what went wrong, or that nothing did. */
+export async function attempt(run: () => Promise<unknown>): Promise<void> {
+  try {
+    await run();
+    showError();
+  } catch (reason) {
+    showError(reason);
+  }
+}
+
 /** Nothing, or what the server had to say: the words of a HubException without what the client puts before them. */
 export function showError(reason?: unknown): void {
   const text = reason instanceof Error ? reason.message : "";

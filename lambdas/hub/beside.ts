@@ -3,13 +3,10 @@
 
 import type { CallerPorts } from "./caller.ts";
 import type { DispatchContext } from "./dispatch.ts";
+import { pauseBehind } from "./look-pause.ts";
 import type { Clock } from "./ports.ts";
 import type { Slots } from "./slots.ts";
 import type { TransportState, Turn } from "./store.ts";
-
-/** Between two looks for frames: soon at first. Milliseconds. */
-const PAUSES = [20, 40, 80, 160];
-const LONGEST_PAUSE = 250;
 
 export interface Besides {
   readonly slots: Slots;
@@ -35,7 +32,7 @@ export async function runBeside(
   let known = seen;
   for (let looks = 0; slots.running.length > 0 && clock.now() <= until; looks++) {
     await slots.free();
-    await pause(clock, slots, PAUSES[looks] ?? LONGEST_PAUSE);
+    await pause(clock, slots, pauseBehind(looks));
     if (slots.running.length === 0 || clock.now() > until) break;
     const state = await store.transport(context.state.transportId);
     if (state?.next !== undefined) {

@@ -4,6 +4,7 @@
 import { fromPortable } from "../protocol/index.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import { HubException } from "./hub-exception.ts";
+import { pauseBehind } from "./look-pause.ts";
 import type { OutboxPorts } from "./outbox.ts";
 import type { QuestionState } from "./question-store.ts";
 
@@ -35,9 +36,6 @@ export class InvocationCanceledError extends Error {
 export type ResultPorts = Pick<OutboxPorts, "store" | "clock" | "random">;
 
 const TIMEOUT = 20_000;
-/** Between two looks for answers: soon at first. Milliseconds. */
-const PAUSES = [20, 40, 80, 160];
-const LONGEST_PAUSE = 250;
 /** How often it is asked whether the client is still there. Milliseconds. */
 const LOOK_INTERVAL = 1_000;
 const QUESTIONS_AT_ONCE = 32;
@@ -133,7 +131,7 @@ async function waitFor(
   for (let looks = 0; ; looks++) {
     const asked = await store.questions(id);
     if ((await isDone(asked)) || signal?.aborted || clock.now() >= giveUpAt) return asked;
-    const pause = Math.min(PAUSES[looks] ?? LONGEST_PAUSE, giveUpAt - clock.now());
+    const pause = Math.min(pauseBehind(looks), giveUpAt - clock.now());
     await clock.sleep(pause, signal);
   }
 }

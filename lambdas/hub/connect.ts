@@ -10,6 +10,7 @@ import {
   queryValue,
   type Refusal,
 } from "./admission.ts";
+import { platformOf } from "./client-platform.ts";
 import type { ClosingPorts } from "./closing.ts";
 import { endConnection, TOMBSTONE } from "./ending.ts";
 import { refuseTransport } from "./offered-transports.ts";
@@ -118,7 +119,8 @@ async function attach(
     const isNewer = issuedAt === 0 || issuedAt >= connection.issuedAt;
     const byKey = resumeKey !== undefined && connection.resumeKey === resumeKey && found.isFresh && isNewer;
     if (!byToken && !byKey) return TAKEN;
-    if (connection.stateful && transportName !== "WebSockets" && isJavaScript(request)) return SOCKETS_ONLY;
+    if (connection.stateful && transportName !== "WebSockets" && platformOf(request) === "JavaScript")
+      return SOCKETS_ONLY;
     // One that resumes begins at once. A stock client also opens sockets that it forgets, and those never begin.
     const deadline = byToken ? Math.min(transport.deadline, now + SEQUENCE_TIMEOUT) : transport.deadline;
     if (await resume(ports, { ...transport, deadline, isOther: !byToken, connection })) return undefined;
@@ -129,12 +131,6 @@ async function attach(
     await clock.sleep(PAUSE);
     connection = await store.connection(connectionId);
   }
-}
-
-/** `Microsoft SignalR/10.0 (…; Browser; …)`, or `NodeJS`; an event stream of a browser says only what browser it is. */
-function isJavaScript({ headers }: ConnectRequest): boolean {
-  const agent = headers["x-signalr-user-agent"] ?? headers["user-agent"] ?? "";
-  return /^Microsoft SignalR\/.*; (Browser|NodeJS);/.test(agent) || agent.startsWith("Mozilla/");
 }
 
 /** A client that left before its handshake, or a connect that died, must not hold the key of a client that comes back. */

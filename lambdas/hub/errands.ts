@@ -2,6 +2,7 @@
 
 import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
+import { pauseBehind } from "./look-pause.ts";
 import type { Errand, Log, Runners } from "./ports.ts";
 import { receive } from "./receive.ts";
 import { isHttpTransport } from "./transport-names.ts";
@@ -42,16 +43,13 @@ export async function runErrand(ports: DispatchPorts, errand: Errand): Promise<v
 
 /** Until when a socket may be on its way: connect has returned by then, or never will. Milliseconds. */
 const ACCEPTING_TIME = 10_000;
-/** Between two looks: soon at first. Milliseconds. */
-const PAUSES = [10, 20, 40, 80, 160];
-const LONGEST_PAUSE = 250;
 
 /** What is posted to a socket before connect has returned finds nobody, and would look like a client that is gone. */
 async function isAccepted({ transports, clock }: DispatchPorts, transportId: string): Promise<boolean> {
   const giveUpAt = clock.now() + ACCEPTING_TIME;
   for (let looks = 0; clock.now() < giveUpAt; looks++) {
     if ((await transports.look(transportId)) === "open") return true;
-    await clock.sleep(PAUSES[looks] ?? LONGEST_PAUSE);
+    await clock.sleep(pauseBehind(looks));
   }
   return false;
 }

@@ -1,6 +1,7 @@
 // Which transports a hub offers at negotiate, and what it answers on one that it does not.
 
 import type { Refusal } from "./admission.ts";
+import { platformOf } from "./client-platform.ts";
 import type { HubEntry } from "./define-service.ts";
 import type { ClientRequest } from "./ports.ts";
 import { isRaw } from "./protocols.ts";
@@ -22,16 +23,12 @@ const ALL: readonly OfferedTransport[] = [
 /** The Java client ignores transfer formats, and sends binary frames whatever they are. */
 const FOR_JAVA: readonly TransportName[] = ["LongPolling"];
 
-/** `Microsoft SignalR/10.0 (10.0.0; Linux; Java; 17; Vendor)`. */
-const JAVA_CLIENT = /^Microsoft SignalR\/.*; ?Java;/;
-
 /** What the client that sends `request` may use of the hub's transports. Empty when that is nothing. */
 export function offeredTransports(
   { options, definition }: Pick<HubEntry, "options" | "definition">,
-  { headers }: Pick<ClientRequest, "headers">,
+  request: Pick<ClientRequest, "headers">,
 ): readonly OfferedTransport[] {
-  const userAgents = [headers["x-signalr-user-agent"], headers["user-agent"]];
-  const isJava = userAgents.some((userAgent) => userAgent !== undefined && JAVA_CLIENT.test(userAgent));
+  const isJava = platformOf(request) === "Java";
   const offered = ALL.filter(
     ({ transport }) => options.transports.includes(transport) && (!isJava || FOR_JAVA.includes(transport)),
   );

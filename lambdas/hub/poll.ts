@@ -3,14 +3,15 @@
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/docs/specs/TransportProtocols.md#long-polling-server-to-client-only
 
 import { isRefusal } from "./admission.ts";
+import { platformOf } from "./client-platform.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
 import { leaveErrand } from "./errands.ts";
 import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
-import type { Runners } from "./ports.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
 import { openReader } from "./reader.ts";
+import { REPLACED } from "./resume.ts";
 import type { ConnectionState } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
 import { newHttpTransportId, POLL_HOLD, silentAt, transportNameOf } from "./transport-names.ts";
@@ -18,11 +19,7 @@ import { newHttpTransportId, POLL_HOLD, silentAt, transportNameOf } from "./tran
 const BYTES = { "content-type": "application/octet-stream" };
 export const CHANGED = { status: 400, body: "Cannot change transports mid-connection" };
 
-export interface PollingPorts extends ConnectPorts {
-  readonly runners: Runners;
-}
-
-export async function poll(ports: PollingPorts, request: HttpRequest): Promise<HttpResponse> {
+export async function poll(ports: ConnectPorts, request: HttpRequest): Promise<HttpResponse> {
   const until = ports.clock.now() + POLL_HOLD;
   const found = await findHttpConnection(ports, request);
   if (isRefusal(found)) return answer(ports, request, found);
@@ -42,7 +39,7 @@ export async function poll(ports: PollingPorts, request: HttpRequest): Promise<H
 }
 
 async function hold(
-  ports: PollingPorts,
+  ports: ConnectPorts,
   request: HttpRequest,
   found: Found,
   connection: ConnectionState,
@@ -76,10 +73,11 @@ async function hold(
 }
 
 /** The Swift client gives up on a server that it hears no message from, also when it polls. */
-function keepAlive(ports: ConnectPorts, { headers }: HttpRequest, connection: ConnectionState): string {
-  const agent = headers["x-signalr-user-agent"] ?? headers["user-agent"] ?? "";
+function keepAlive(ports: ConnectPorts, request: HttpRequest, connection: ConnectionState): string {
   const isOpen = connection.reading.greeted === connection.transportId && !isRaw(connection);
-  return isOpen && /\bSwift\b/.test(agent) ? protocolOf(ports, { protocol: undefined }).encode({ kind: "ping" }) : "";
+  return isOpen && platformOf(request) === "Swift"
+    ? protocolOf(ports, { protocol: undefined }).encode({ kind: "ping" })
+    : "";
 }
 
 /** A poll may bring a new access token. */
@@ -99,8 +97,7 @@ async function renewAuthentication(
 /** To the older of two pages with one resume key: without a word it would come back, and take the connection over. */
 function tellReplaced(ports: ConnectPorts, request: HttpRequest, connection: ConnectionState): HttpResponse {
   const protocol = protocolOf(ports, connection);
-  const error = "The connection was resumed by another client with the same resume key.";
-  const body = protocol.encode({ kind: "close", error });
+  const body = protocol.encode({ kind: "close", error: REPLACED });
   // It cannot be told, and does not poll again either.
   if (body === "") return answer(ports, request, { status: 204 });
   const isBinary = protocol.transferFormat === "Binary";

@@ -10,6 +10,7 @@
 import type { Dialect } from "../protocol/index.ts";
 import { batchSize, byteLength } from "./channel.ts";
 import type { Service } from "./define-service.ts";
+import { pauseBehind } from "./look-pause.ts";
 import { awaitNext, takeBatch, toRecord } from "./outbox.ts";
 import type { Clock } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
@@ -23,7 +24,7 @@ export interface ReaderPorts {
 }
 
 /** What a reader found. */
-export type Found =
+export type Read =
   /** Records of the connection's protocol, one after the other. */
   | { readonly kind: "messages"; readonly text: string }
   /** Nothing in time. */
@@ -33,15 +34,12 @@ export type Found =
   /** Somebody else reads. */
   | { readonly kind: "superseded" };
 
-/** Between two looks: soon at first, because answers are quick. Milliseconds. */
-const PAUSES = [20, 40, 80, 160];
-const LONGEST_PAUSE = 250;
 /** Largest answer: a function's may have 6 MB. Bytes. */
 const MOST_BYTES = 1024 * 1024;
 
 export interface Reader {
   /** Waits for messages, until a time. Epoch milliseconds. */
-  read(until: number): Promise<Found>;
+  read(until: number): Promise<Read>;
   /** What was read has reached its client. */
   arrived(): Promise<void>;
   /** The connection as it was last seen. */
@@ -68,7 +66,7 @@ export async function openReader(
   let connection = begun;
 
   /** Undefined when there is nothing. */
-  async function take(): Promise<Found | undefined> {
+  async function take(): Promise<Read | undefined> {
     const { reading, outbox, ended } = connection;
     const isOver = ended || reading.closed === transportId;
     // In front of the answer to its handshake a client would not understand anything.
@@ -114,7 +112,7 @@ export async function openReader(
         if (taken !== undefined) return taken;
         const left = until - clock.now();
         if (left <= 0) return { kind: "nothing" };
-        const pause = Math.min(left, PAUSES[looks] ?? LONGEST_PAUSE);
+        const pause = Math.min(left, pauseBehind(looks));
         const slept = clock.now();
         await clock.sleep(pause);
         // A clock that does not let it sleep is one of a process that ends.

@@ -19,7 +19,7 @@ export function newHttpTransportId(
   { random }: { readonly random: Random },
   name: HttpTransportName,
   connectionId: string,
-) {
+): string {
   return `${PREFIXES[name]}${connectionId}.${random.id().slice(0, 8)}`;
 }
 

@@ -53,24 +53,3 @@ async function spawnServer(port: string): Promise<{ child: ChildProcess; url: st
   assert.ok(url !== undefined, `The server's first line has no URL: ${line}`);
   return { child, url };
 }
-
-let passed = 0;
-let failed = 0;
-
-/** One thing that passes or fails. */
-export async function check(title: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-    passed++;
-    console.log(`passed: ${title}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED: ${title}\n${error instanceof Error ? error.message : error}`);
-  }
-}
-
-/** The last line, and the exit code. */
-export function summarize(): void {
-  console.log(`${passed} passed, ${failed} failed`);
-  process.exitCode = failed === 0 ? 0 : 1;
-}

@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
-import { CHROMIUM, check, type Server, startServer, summarize } from "./browser.ts";
+import { check, summarize } from "../tally.ts";
+import { CHROMIUM, type Server, startServer } from "./browser.ts";
 
 /** Automatic reconnect waits 0, 2, 10 and 30 seconds, then the page goes on by itself. Milliseconds. */
 const PATIENCE = 60_000;

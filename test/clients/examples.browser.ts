@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { type BrowserContext, chromium, type Locator, type Page } from "playwright-core";
-import { CHROMIUM, check, startServer, summarize } from "./browser.ts";
+import { check, summarize } from "../tally.ts";
+import { CHROMIUM, startServer } from "./browser.ts";
 
 /** A lost server is noticed and found again within this. Milliseconds. */
 const PATIENCE = 60_000;

@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { CHROMIUM, check, startServer, summarize } from "./browser.ts";
+import { check, summarize } from "../tally.ts";
+import { CHROMIUM, startServer } from "./browser.ts";
 
 /** Milliseconds. */
 const LONGEST_SCENE = 120_000;

@@ -8,7 +8,8 @@ import { createInterface } from "node:readline";
 import { chromium, type Page } from "playwright-core";
 import { startLocalServer } from "signalr-lambda/local";
 import service from "../../examples/orders/realtime.ts";
-import { CHROMIUM, check, summarize } from "./browser.ts";
+import { check, summarize } from "../tally.ts";
+import { CHROMIUM } from "./browser.ts";
 
 const file = (path: string) => new URL(`../../examples/orders/${path}`, import.meta.url).pathname;
 

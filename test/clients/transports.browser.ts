@@ -9,7 +9,8 @@ import type { AddressInfo } from "node:net";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { defineHub, defineService } from "../../lambdas/index.ts";
 import { startLocalServer } from "../../lambdas/local-server.ts";
-import { CHROMIUM, check, summarize } from "./browser.ts";
+import { check, summarize } from "../tally.ts";
+import { CHROMIUM } from "./browser.ts";
 
 const PACKAGES = new URL("../../node_modules/@microsoft/", import.meta.url);
 

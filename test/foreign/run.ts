@@ -12,6 +12,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startLocalServer } from "signalr-lambda/local";
 import { type Line, recordingLog } from "../recording-log.ts";
+import { check, count, summarize } from "../tally.ts";
 import { foreignService } from "./service.ts";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -76,9 +77,6 @@ const EXPECTED: readonly ((line: Line) => boolean)[] = [
   ({ code }) => code === 1003,
 ];
 
-let passed = 0;
-let failed = 0;
-
 mkdirSync(KEPT, { recursive: true });
 const wanted = process.argv.slice(2);
 const prepared = CLIENTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
@@ -86,8 +84,7 @@ const prepared = CLIENTS.filter(({ name }) => wanted.length === 0 || wanted.incl
   // All at once: some fetch while others compile or are run.
   .map((client) => ({ client, ready: client.prepare().then(() => undefined, String) }));
 for (const { client, ready } of prepared) await run(client, await ready);
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+summarize();
 
 function isThere({ name, tools }: Client): boolean {
   const missing = tools.find(([command, argument]) => spawnSync(command, [argument]).status !== 0);
@@ -107,7 +104,7 @@ async function run(client: Client, problem: string | undefined): Promise<void> {
   try {
     assert.equal(problem, undefined);
     const [command, ...args] = client.command(server.url);
-    count(await lastLine(command, args, client.env));
+    countLast(await lastLine(command, args, client.env));
     await check("the server has nothing else to complain of", async () => {
       const complaints = lines.filter(({ level }) => level === "warn" || level === "error");
       assert.deepEqual(
@@ -117,8 +114,7 @@ async function run(client: Client, problem: string | undefined): Promise<void> {
     });
     if (client.name === "java") await checkJava(server.url, userAgents, lines);
   } catch (error) {
-    failed++;
-    console.log(`FAILED: ${client.name}\n${error}`);
+    await check(client.name, () => Promise.reject(error));
   } finally {
     await server.close();
   }
@@ -146,23 +142,11 @@ async function offered(url: string, userAgent: string): Promise<readonly string[
   return availableTransports.map(({ transport }) => transport);
 }
 
-async function check(title: string, run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-    passed++;
-    console.log(`passed: ${title}`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED: ${title}\n${error instanceof Error ? error.message : error}`);
-  }
-}
-
 /** Adds what a client's last line says. */
-function count(line: string): void {
+function countLast(line: string): void {
   const [, ...counts] = /^(\d+) passed, (\d+) failed$/.exec(line) ?? [];
   assert.ok(counts.length === 2, `The last line is "${line}".`);
-  passed += Number(counts[0]);
-  failed += Number(counts[1]);
+  count({ passed: Number(counts[0]), failed: Number(counts[1]) });
 }
 
 /** Shows what a command prints but its last line, which is the answer. */

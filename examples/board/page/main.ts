@@ -3,7 +3,7 @@
 import { HubConnectionBuilder } from "@microsoft/signalr";
 import { typed } from "signalr-lambda/client";
 import { element, onSubmit } from "../../shared/elements.ts";
-import { showError, stayConnected } from "../../shared/stay-connected.ts";
+import { attempt, stayConnected } from "../../shared/stay-connected.ts";
 import type { board, Note } from "../realtime.ts";
 import { drag } from "./drag.ts";
 
@@ -56,7 +56,7 @@ stayConnected(connection, async (isNew) => {
   isLoaded = true;
 });
 
-onSubmit("add", ({ text = "" }) => attempt(hub.invoke("add", text)));
+onSubmit("add", ({ text = "" }) => attempt(() => hub.invoke("add", text)));
 
 /** Adds or moves it. */
 function put(note: Note): void {
@@ -72,18 +72,9 @@ function card({ id, text }: Note): HTMLElement {
   shown.className = "note";
   const remove = document.createElement("button");
   remove.textContent = "Delete";
-  remove.addEventListener("click", () => attempt(hub.invoke("remove", id)));
+  remove.addEventListener("click", () => attempt(() => hub.invoke("remove", id)));
   shown.append(text, document.createElement("br"), remove);
   const show = (x: number, y: number) => put({ id, text, x, y });
-  drag(shown, area, show, (x, y) => attempt(hub.invoke("move", id, x, y)));
+  drag(shown, area, show, (x, y) => attempt(() => hub.invoke("move", id, x, y)));
   return shown;
-}
-
-async function attempt(done: Promise<unknown>): Promise<void> {
-  try {
-    await done;
-    showError();
-  } catch (reason) {
-    showError(reason);
-  }
 }

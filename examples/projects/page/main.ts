@@ -3,7 +3,7 @@
 import { HubConnectionBuilder } from "@microsoft/signalr";
 import { typed } from "signalr-lambda/client";
 import { element, log, onSubmit } from "../../shared/elements.ts";
-import { showError, stayConnected } from "../../shared/stay-connected.ts";
+import { attempt, stayConnected } from "../../shared/stay-connected.ts";
 import type { projects } from "../realtime.ts";
 
 type Project = "apollo" | "gemini" | "mercury";
@@ -40,12 +40,3 @@ list.addEventListener("change", ({ target }) => {
   if (!(target instanceof HTMLInputElement)) return;
   void attempt(() => hub.invoke(target.checked ? "join" : "leave", target.name as Project));
 });
-
-async function attempt(run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-    showError();
-  } catch (reason) {
-    showError(reason);
-  }
-}

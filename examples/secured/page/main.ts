@@ -4,7 +4,7 @@ import { HubConnectionBuilder } from "@microsoft/signalr";
 import { typed } from "signalr-lambda/client";
 import { element, log, onSubmit } from "../../shared/elements.ts";
 import { accessToken } from "../../shared/sign-in.ts";
-import { showError, stayConnected } from "../../shared/stay-connected.ts";
+import { attempt, stayConnected } from "../../shared/stay-connected.ts";
 import type { secured } from "../realtime.ts";
 
 // `accessTokenFactory` is asked for every connect, so it can hand out a new token when the old one has expired.
@@ -25,12 +25,3 @@ stayConnected(connection, async () => {
 
 onSubmit("announce", ({ text = "" }) => attempt(() => hub.invoke("announce", text)));
 onSubmit("report", ({ year }) => attempt(async () => log(await hub.invoke("report", Number(year)))));
-
-async function attempt(run: () => Promise<unknown>): Promise<void> {
-  try {
-    await run();
-    showError();
-  } catch (reason) {
-    showError(reason);
-  }
-}

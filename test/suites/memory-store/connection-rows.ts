@@ -2,8 +2,8 @@
 
 import type { ConnectionState, Session, Store, TransportState, WaitingFrame } from "../../../lambdas/hub/index.ts";
 import { isHttpTransport } from "../../../lambdas/hub/index.ts";
+import { NOTHING_READ } from "../store/samples.ts";
 import { compareBytes, key, rowKeys } from "./keys.ts";
-import { NOTHING_READ } from "./reading-rows.ts";
 import { type ConnectionRow, type MemoryRows, ofKind, putNew, toConnection } from "./rows.ts";
 import { NOTHING_COUNTED } from "./transport-rows.ts";
 

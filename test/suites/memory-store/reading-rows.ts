@@ -1,17 +1,9 @@
 // How far a client has come that comes for its messages.
 
-import type { Reading, Store } from "../../../lambdas/hub/index.ts";
+import type { Store } from "../../../lambdas/hub/index.ts";
 import type { MemoryRows } from "./rows.ts";
 
 type ReadingVerbs = Pick<Store, "greet" | "beginReading" | "hand" | "closeReading">;
-
-export const NOTHING_READ: Reading = {
-  reader: undefined,
-  greeting: undefined,
-  greeted: undefined,
-  handed: undefined,
-  closed: undefined,
-};
 
 export function readingRows({ updateConnection }: MemoryRows): ReadingVerbs {
   return {

@@ -1,9 +1,9 @@
 // How a client comes back: one transport takes over from another.
 
 import type { Session, Store, TransportState } from "../../../lambdas/hub/index.ts";
+import { NOTHING_READ } from "../store/samples.ts";
 import { changeItems } from "./connection-rows.ts";
 import { rowKeys } from "./keys.ts";
-import { NOTHING_READ } from "./reading-rows.ts";
 import { type ConnectionRow, type MemoryRows, putNew } from "./rows.ts";
 import { isNotToEnd, moveDeadline, NOTHING_COUNTED } from "./transport-rows.ts";
 
