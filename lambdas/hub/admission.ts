@@ -1,10 +1,10 @@
 // Who may come in: hub, origin, user. Asked at negotiate and again at connect.
 
 import { isAuthorized } from "./authorization.ts";
+import type { User } from "./connection-state.ts";
 import type { HubEntry, Service } from "./define-service.ts";
 import { isTooLong, NAME_BYTES } from "./names.ts";
 import type { Authenticate, AuthRequest, Claims, ClientRequest, ConnectionTokens, Log } from "./ports.ts";
-import type { User } from "./store.ts";
 
 export interface AdmissionPorts {
   readonly service: Service;

@@ -1,8 +1,8 @@
 // Who may use a hub or call a method: whoever is signed in, has a role, satisfies a policy.
 
 import { checkKeys } from "./check-keys.ts";
+import type { User } from "./connection-state.ts";
 import type { Log } from "./ports.ts";
-import type { User } from "./store.ts";
 
 /**
  * Who may use a hub or call a method: anyone signed in, those with one of the roles, those whom a policy of

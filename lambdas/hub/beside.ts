@@ -2,11 +2,11 @@
 // runs, looks for what has come meanwhile, and begins that beside them. It lets go only when nothing runs.
 
 import type { CallerPorts } from "./caller.ts";
+import type { TransportState, Turn } from "./connection-state.ts";
 import type { DispatchContext } from "./dispatch.ts";
 import { pauseBehind } from "./look-pause.ts";
 import type { Clock } from "./ports.ts";
 import type { Slots } from "./slots.ts";
-import type { TransportState, Turn } from "./store.ts";
 
 export interface Besides {
   readonly slots: Slots;

@@ -3,6 +3,7 @@
 import type { Channel } from "./channel.ts";
 import { createCallerClients, createCallerGroups } from "./clients.ts";
 import { closeConnections, closeMember } from "./close-connections.ts";
+import type { Session, TransportState } from "./connection-state.ts";
 import type { HubEntry } from "./define-service.ts";
 import { createDelivery, type DeliveryPorts } from "./delivery.ts";
 import type { HubCaller } from "./hub-caller.ts";
@@ -10,7 +11,7 @@ import { itemChanges, openItems } from "./items.ts";
 import { trackOperations } from "./operations.ts";
 import { createPresence } from "./presence.ts";
 import { NO_SERVICES } from "./services.ts";
-import type { Session, Store, TransportState } from "./store.ts";
+import type { Store } from "./store.ts";
 import { traceFields } from "./telemetry.ts";
 import type { TraceContext } from "./trace-context.ts";
 import { hintOf } from "./transport-names.ts";

@@ -2,12 +2,13 @@
 
 import { type ClientProxy, clientProxy, type SingleClientProxy, singleClientProxy } from "./client-proxy.ts";
 import { askAll, askOne, type InvokeOptions, type ResultPorts } from "./client-results.ts";
+import type { Audience, Member } from "./connection-state.ts";
 import type { Delivery } from "./delivery.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { HubClients, HubGroups } from "./hub-caller.ts";
 import { checkName } from "./names.ts";
 import type { Track } from "./operations.ts";
-import type { Audience, Member, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 const RECIPIENTS_AT_ONCE = 64;
 const AUDIENCES_AT_ONCE = 8;

@@ -1,9 +1,10 @@
 // `connections.close` and `hub.abort()`.
 
 import { type Closing, type ClosingPorts, closeMarked } from "./closing.ts";
+import { type Member, readHint } from "./connection-state.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import type { CloseOptions, ConnectionSelector } from "./hub-caller.ts";
-import { type Member, readHint, type Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 const CLOSES_AT_ONCE = 32;
 

@@ -3,10 +3,11 @@
 // for a function that has no time left to.
 
 import type { Dialect, ServerMessage } from "../protocol/index.ts";
+import { type EndReason, noted } from "./connection-state.ts";
 import { handshakeReply } from "./handshakes.ts";
 import type { Clock, Log, PostOutcome, Transports } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
-import { type EndReason, noted, type Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 export interface ClosingPorts {
   readonly store: Store;

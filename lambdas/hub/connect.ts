@@ -12,12 +12,12 @@ import {
 } from "./admission.ts";
 import { platformOf } from "./client-platform.ts";
 import type { ClosingPorts } from "./closing.ts";
+import type { ConnectionState, RequestInfo } from "./connection-state.ts";
 import { endConnection, TOMBSTONE } from "./ending.ts";
 import { refuseTransport } from "./offered-transports.ts";
 import type { ClientRequest, ConnectionTokens, Random, Runners } from "./ports.ts";
 import { isRaw } from "./protocols.ts";
 import { RESUME_PARAMETER, resume, resumeKeyOf } from "./resume.ts";
-import type { ConnectionState, RequestInfo } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
 import { type TransportName, transportNameOf } from "./transport-names.ts";
 

@@ -2,11 +2,11 @@
 
 import type { HubProtocol, ServerMessage } from "../protocol/index.ts";
 import { byteLength, type Channel } from "./channel.ts";
+import { type Audience, type Member, readHint } from "./connection-state.ts";
 import { forEachLimit } from "./for-each-limit.ts";
 import { type OutboxPorts, sendQueued } from "./outbox.ts";
 import type { PostOutcome } from "./ports.ts";
 import { commonProtocol, Encodings } from "./protocols.ts";
-import { type Audience, type Member, readHint } from "./store.ts";
 import { noteMessages, type TelemetryPorts } from "./telemetry.ts";
 
 /** Largest message to a client: what API Gateway takes in one post, and a record is never split. Bytes. */

@@ -1,6 +1,6 @@
 // Why `onDisconnected` runs.
 
-import type { EndReason } from "./store.ts";
+import type { EndReason } from "./connection-state.ts";
 
 export interface DisconnectReason {
   /** The client stopped; false when its transport was lost, it was silent too long, or the server closed it. */

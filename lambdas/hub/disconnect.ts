@@ -1,9 +1,9 @@
 // The gateway says that a transport is closed: at most once, perhaps late, perhaps never.
 
 import type { CallerPorts } from "./caller.ts";
+import type { EndReason, TransportState } from "./connection-state.ts";
 import { endConnection, isServed } from "./ending.ts";
 import { isRaw } from "./protocols.ts";
-import type { EndReason, TransportState } from "./store.ts";
 import { heardAt } from "./transport-names.ts";
 
 export interface Disconnect {

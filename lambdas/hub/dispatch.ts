@@ -1,27 +1,26 @@
 // From an invocation to the author's method, and from its outcome to a completion, in the reference server's words.
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/server/Core/src/Internal/DefaultHubDispatcher.cs
 
-import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ClientMessage } from "../protocol/index.ts";
-import { type Authorize, isAuthorized } from "./authorization.ts";
+import { isAuthorized } from "./authorization.ts";
+import { bindArguments, InvalidDataException } from "./bind-arguments.ts";
 import { type Caller, type CallerPorts, createCaller } from "./caller.ts";
 import { byteLength, type Channel } from "./channel.ts";
-import { type CheckedMethod, isGenerator } from "./define-hub.ts";
+import type { Session, TransportState } from "./connection-state.ts";
 import type { HubEntry } from "./define-service.ts";
 import { encodeChecked, MAXIMUM_SEND_MESSAGE_SIZE } from "./delivery.ts";
 import { handOver } from "./hand-over.ts";
 import { HubException } from "./hub-exception.ts";
+import { findMethod, type Method } from "./hub-method.ts";
 import { detailOf } from "./hub-options.ts";
 import { keepItems } from "./items.ts";
 import { runMethod } from "./pipeline.ts";
 import type { Log, Workers } from "./ports.ts";
-import { publishedName } from "./published-name.ts";
 import { type RunOutcome, runLimited, TimeLimitError } from "./run-limited.ts";
 import type { Slots } from "./slots.ts";
-import type { Session, TransportState } from "./store.ts";
 import { isSource, StreamError, sendItems } from "./stream-items.ts";
 import { type InvocationTelemetry, outcomeOf, startInvocation } from "./telemetry.ts";
-import { checkedUpload, isUpload } from "./upload.ts";
+import { isUpload } from "./upload.ts";
 import { watchClient } from "./watch-client.ts";
 
 export type Invocation = Extract<ClientMessage, { kind: "invocation" | "streamInvocation" }>;
@@ -42,17 +41,6 @@ export interface DispatchContext {
   readonly behind: Set<Promise<void>>;
   /** For a hub that runs several invocations of a connection at a time. */
   readonly slots: Slots | undefined;
-}
-
-interface Method {
-  readonly name: string;
-  readonly handler: (...args: unknown[]) => unknown;
-  /** Undefined for the short form, whose arguments nobody checks. */
-  readonly schemas: readonly StandardSchemaV1[] | undefined;
-  /** Whether it returns items. */
-  readonly streams: boolean;
-  readonly longRunning: boolean;
-  readonly authorize: Authorize | undefined;
 }
 
 /** Runs one invocation and writes its completion. True when the method closed its own connection. */
@@ -185,7 +173,7 @@ async function execute(
   const progress = { bound: false };
   onStart?.(caller);
   const run = await runLimited(ports.clock, limit, caller, async () => {
-    const args = await bind(method, invocation.args, work?.uploads ?? []);
+    const args = await bindArguments(method, invocation.args, work?.uploads ?? []);
     // A schema may take its time, and the client has its error by then.
     caller.throwIfExpired();
     progress.bound = true;
@@ -272,42 +260,6 @@ export function withDetail({ options }: HubEntry, text: string, error: unknown):
   return text + detailOf(options, detail);
 }
 
-const methodsOfHubs = new WeakMap<HubEntry, ReadonlyMap<string, Method>>();
-
-/** Own keys only, in any case: nothing a client names ever reaches a prototype. */
-function findMethod(hub: HubEntry, target: string): Method | undefined {
-  let methods = methodsOfHubs.get(hub);
-  if (methods === undefined) {
-    methods = new Map(
-      Object.entries(hub.definition.methods)
-        .map(([key, method]) => toMethod(publishedName(key, method), method))
-        .map((method) => [method.name.toLowerCase(), method]),
-    );
-    methodsOfHubs.set(hub, methods);
-  }
-  return methods.get(target.toLowerCase());
-}
-
-function toMethod(name: string, method: unknown): Method {
-  if (typeof method === "function") {
-    const handler = method as Method["handler"];
-    const streams = isGenerator(handler);
-    return { name, handler, schemas: undefined, authorize: undefined, streams, longRunning: false };
-  }
-  const { handler, args, authorize, streams, longRunning } = method as CheckedMethod<
-    unknown,
-    readonly StandardSchemaV1[]
-  >;
-  return {
-    name,
-    handler: handler as Method["handler"],
-    schemas: args,
-    authorize,
-    streams: streams === true || isGenerator(handler),
-    longRunning: longRunning === true,
-  };
-}
-
 /** Why a method that exists and takes these arguments is not run all the same. */
 class Refusal {
   readonly text: string;
@@ -345,43 +297,6 @@ function refuse({ name, streams, schemas }: Method, { kind, streamIds }: Invocat
   if (streamIds.length === expected) return undefined;
   const text = `Client sent ${streamIds.length} stream(s), Hub method expects ${expected}.`;
   return new Refusal(`${failed(name)} HubException: ${text}`);
-}
-
-/** Named as the reference names it, for clients in detail mode. */
-class InvalidDataException extends Error {
-  override readonly name = "InvalidDataException";
-}
-
-/** @throws InvalidDataException, HubException, or what a schema throws. */
-async function bind(
-  { schemas }: Method,
-  given: readonly unknown[],
-  uploads: readonly AsyncIterable<unknown>[],
-): Promise<readonly unknown[]> {
-  if (schemas === undefined) return given;
-  const plain = schemas.filter((schema) => !isUpload(schema));
-  if (given.length !== plain.length) {
-    throw new InvalidDataException(
-      `Invocation provides ${given.length} argument(s) but target expects ${plain.length}.`,
-    );
-  }
-  const values = await Promise.all(plain.map((schema, index) => check(schema, given[index], index)));
-  const [value, upload] = [values.values(), uploads.values()];
-  return schemas.map((schema) =>
-    isUpload(schema) ? checkedUpload(schema, upload.next().value ?? NOTHING) : value.next().value,
-  );
-}
-
-const NOTHING: AsyncIterable<unknown> = (async function* () {})();
-
-async function check(schema: StandardSchemaV1, value: unknown, index: number): Promise<unknown> {
-  const result = await schema["~standard"].validate(value);
-  if (result.issues === undefined) return result.value;
-  const issue = result.issues[0];
-  const path = (issue?.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".");
-  throw new HubException(
-    `Validation failed: argument ${index + 1}${path === "" ? "" : ` (${path})`}: ${issue?.message}`,
-  );
 }
 
 /** An error when the result is no JSON, or more than a message holds. */

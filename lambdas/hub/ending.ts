@@ -6,11 +6,6 @@
 import type { ServerMessage } from "../protocol/index.ts";
 import { type CallerPorts, createCaller } from "./caller.ts";
 import { GOODBYE_TIME, sayGoodbye } from "./closing.ts";
-import { DisconnectError } from "./disconnect-reason.ts";
-import { LEASE, RUN_LIMIT } from "./lease.ts";
-import { isAwaited, raiseDisconnected } from "./pipeline.ts";
-import { protocolOf } from "./protocols.ts";
-import { runLimited } from "./run-limited.ts";
 import {
   type ConnectionState,
   type EndFrom,
@@ -19,7 +14,12 @@ import {
   noted,
   type Session,
   type TransportState,
-} from "./store.ts";
+} from "./connection-state.ts";
+import { DisconnectError } from "./disconnect-reason.ts";
+import { LEASE, RUN_LIMIT } from "./lease.ts";
+import { isAwaited, raiseDisconnected } from "./pipeline.ts";
+import { protocolOf } from "./protocols.ts";
+import { runLimited } from "./run-limited.ts";
 import { noteEnded } from "./telemetry.ts";
 import { isHttpTransport } from "./transport-names.ts";
 import { userDeparted } from "./user-events.ts";

@@ -1,6 +1,7 @@
 // One frame of an open connection, run by the holder of its turn: message by message, in order.
 
 import type { ClientMessage, ParsedFrame, ProtocolError } from "../protocol/index.ts";
+import type { EndReason } from "./connection-state.ts";
 import {
   type DispatchContext,
   type DispatchPorts,
@@ -12,7 +13,6 @@ import {
 import { endConnection, type Goodbye } from "./ending.ts";
 import { brokenProtocol } from "./message-size.ts";
 import { passOn } from "./passing.ts";
-import type { EndReason } from "./store.ts";
 
 /** `ended` when the connection is over, by this frame. */
 export async function runFrame(

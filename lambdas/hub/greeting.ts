@@ -1,7 +1,8 @@
 // The answer to a handshake: the first thing that a client hears.
 
+import type { TransportState } from "./connection-state.ts";
 import type { PostOutcome, Transports } from "./ports.ts";
-import type { Store, TransportState } from "./store.ts";
+import type { Store } from "./store.ts";
 import { isHttpTransport } from "./transport-names.ts";
 
 interface GreetingPorts {

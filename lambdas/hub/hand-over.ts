@@ -1,12 +1,12 @@
 // Invocations that stream or run for long are handed to a worker: the turn goes on to what waits behind them.
 
 import { toPortable } from "../protocol/index.ts";
+import type { TransportState } from "./connection-state.ts";
 import type { DispatchContext, DispatchPorts, Invocation } from "./dispatch.ts";
 import { HubException } from "./hub-exception.ts";
 import { LEASE } from "./lease.ts";
 import { isTooLong, NAME_BYTES } from "./names.ts";
 import type { Work } from "./ports.ts";
-import type { TransportState } from "./store.ts";
 import { closeUploads, uploadKey } from "./uploads.ts";
 import { MOST_WORK } from "./work-store.ts";
 

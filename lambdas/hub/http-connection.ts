@@ -2,11 +2,12 @@
 // https://github.com/dotnet/aspnetcore/blob/main/src/SignalR/common/Http.Connections/src/Internal/HttpConnectionDispatcher.cs
 
 import { type AdmissionPorts, admitTo, identify, isRefusal, queryValue, type Refusal } from "./admission.ts";
+import type { ConnectionState, User } from "./connection-state.ts";
 import { corsHeaders } from "./cors.ts";
 import type { HubEntry } from "./define-service.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { ConnectionTokenClaims, ConnectionTokens } from "./ports.ts";
-import type { ConnectionState, Store, User } from "./store.ts";
+import type { Store } from "./store.ts";
 
 export interface HttpConnectionPorts extends AdmissionPorts {
   readonly tokens: ConnectionTokens;

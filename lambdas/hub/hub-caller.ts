@@ -1,9 +1,9 @@
 // The `hub` a handler is given: SignalR's own members for one caller.
 
 import type { ClientProxy, SingleClientProxy } from "./client-proxy.ts";
+import type { RequestInfo, User } from "./connection-state.ts";
 import type { Log } from "./ports.ts";
 import type { HubPresence } from "./presence.ts";
-import type { RequestInfo, User } from "./store.ts";
 import type { TraceContext } from "./trace-context.ts";
 
 /** A value that survives JSON. */

@@ -2,6 +2,7 @@ export type { Authorize, Policy, PolicyContext } from "./authorization.ts";
 export type { ClientInterface, ClientProxy, SingleClientProxy } from "./client-proxy.ts";
 export { type Answers, InvocationCanceledError, type InvokeOptions } from "./client-results.ts";
 export type { HubContextClients, HubContextGroups } from "./clients.ts";
+export * from "./connection-state.ts";
 export {
   defineConnection,
   type RawConnection,
@@ -48,6 +49,7 @@ export { type ClientOf, type HubContext, openHubContext } from "./hub-context.ts
 export { HubException } from "./hub-exception.ts";
 export { asLocal, type HubOptions, hubsBeyondFrames } from "./hub-options.ts";
 export type { HubServer } from "./hub-server.ts";
+export type * from "./outbox-store.ts";
 export type * from "./ports.ts";
 export {
   type ConnectionPage,
@@ -58,9 +60,10 @@ export {
 } from "./presence.ts";
 export * from "./question-store.ts";
 export * from "./server.ts";
-export * from "./store.ts";
+export type * from "./store.ts";
 export type { TraceContext } from "./trace-context.ts";
 export { isHttpTransport, type TransportName } from "./transport-names.ts";
 export { type Upload, upload } from "./upload.ts";
 export * from "./upload-store.ts";
+export type * from "./user-store.ts";
 export * from "./work-store.ts";

@@ -1,8 +1,8 @@
 // `hub.items`: a map of JSON values that is kept with the connection. Only changed keys are written back.
 
 import { byteLength } from "./channel.ts";
+import type { Session } from "./connection-state.ts";
 import type { JsonValue } from "./hub-caller.ts";
-import type { Session } from "./store.ts";
 
 /** Keys and values together, as JSON. Bytes. */
 const MAXIMUM_ITEMS_SIZE = 4 * 1024;

@@ -2,10 +2,10 @@
 
 import type { ProtocolError, ServerMessage } from "../protocol/index.ts";
 import { type ClosingPorts, closeMarked } from "./closing.ts";
+import type { TransportState } from "./connection-state.ts";
 import type { Service } from "./define-service.ts";
 import { detailOf, type HubOptions, optionsOf } from "./hub-options.ts";
 import { protocolOf } from "./protocols.ts";
-import type { TransportState } from "./store.ts";
 
 /** UTF-8 bytes of a character of a JavaScript string, at most. */
 const WIDEST = 3;

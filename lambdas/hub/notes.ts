@@ -1,9 +1,9 @@
 // What the holder of a turn answers for if it dies: the invocations that it runs, noted in the transport row.
 
 import type { ClientMessage } from "../protocol/index.ts";
+import type { InvocationNote } from "./connection-state.ts";
 import { isInvocation } from "./frame.ts";
 import type { HubOptions } from "./hub-options.ts";
-import type { InvocationNote } from "./store.ts";
 
 /** Room for notes in the transport row, which stays small because the sweeper reads all of them. Characters of JSON. */
 const NOTES_SIZE = 150;

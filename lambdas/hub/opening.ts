@@ -1,13 +1,13 @@
 // The first frame: handshake, membership, onConnected. Until it is through, its function holds the turn and the
 // connection is "connecting": whoever wants it to end leaves a mark, and this function runs the ending.
 
+import type { EndReason, Turn } from "./connection-state.ts";
 import { type DispatchContext, type DispatchPorts, withDetail } from "./dispatch.ts";
 import { endConnection, type Goodbye } from "./ending.ts";
 import { greet } from "./greeting.ts";
 import { handshakeReply, readHandshake } from "./handshakes.ts";
 import { detailOf } from "./hub-options.ts";
 import { runConnected } from "./lifecycle-events.ts";
-import type { EndReason, Turn } from "./store.ts";
 import { noteConnected } from "./telemetry.ts";
 import { hintOf } from "./transport-names.ts";
 import { channelOf, drain } from "./turn.ts";

@@ -15,11 +15,13 @@
 import type { Dialect } from "../protocol/index.ts";
 import { batchSize, byteLength, SHARED_POST } from "./channel.ts";
 import { closeMarked } from "./closing.ts";
+import type { ConnectionState, OutboxHead } from "./connection-state.ts";
 import type { Service } from "./define-service.ts";
 import { forEachLimit } from "./for-each-limit.ts";
+import type { QueuedMessage } from "./outbox-store.ts";
 import type { Clock, Log, Random, Transports } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
-import type { ConnectionState, OutboxHead, QueuedMessage, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { isHttpTransport } from "./transport-names.ts";
 
 export interface OutboxPorts {

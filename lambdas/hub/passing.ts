@@ -4,11 +4,11 @@ import type { ClientMessage } from "../protocol/index.ts";
 import { toPortable } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
 import { isQuestionId } from "./client-results.ts";
+import type { TransportState } from "./connection-state.ts";
 import { endConnection } from "./ending.ts";
 import { workKey } from "./hand-over.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
 import { isTooLong } from "./names.ts";
-import type { TransportState } from "./store.ts";
 import { takesUploads } from "./upload.ts";
 import { receiveUpload } from "./uploads.ts";
 

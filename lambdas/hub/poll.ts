@@ -5,6 +5,7 @@
 import { isRefusal } from "./admission.ts";
 import { platformOf } from "./client-platform.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
+import type { ConnectionState } from "./connection-state.ts";
 import { leaveErrand } from "./errands.ts";
 import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
@@ -12,7 +13,6 @@ import { refuseTransport } from "./offered-transports.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
 import { openReader } from "./reader.ts";
 import { REPLACED } from "./resume.ts";
-import type { ConnectionState } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
 import { newHttpTransportId, POLL_HOLD, silentAt, transportNameOf } from "./transport-names.ts";
 

@@ -1,8 +1,9 @@
 // Who is connected: read from the memberships, which begin before `onConnected` and end after `onDisconnected`.
 
+import type { Audience } from "./connection-state.ts";
 import { checkName } from "./names.ts";
 import type { Track } from "./operations.ts";
-import type { Audience, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 import { fingerprint } from "./tally.ts";
 
 /** Of whom: the connections of the hub, or of one of its groups or users. */

@@ -9,12 +9,14 @@
 
 import type { Dialect } from "../protocol/index.ts";
 import { batchSize, byteLength } from "./channel.ts";
+import type { ConnectionState } from "./connection-state.ts";
 import type { Service } from "./define-service.ts";
 import { pauseBehind } from "./look-pause.ts";
 import { awaitNext, takeBatch, toRecord } from "./outbox.ts";
+import type { QueuedMessage } from "./outbox-store.ts";
 import type { Clock } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
-import type { ConnectionState, QueuedMessage, Store } from "./store.ts";
+import type { Store } from "./store.ts";
 
 export interface ReaderPorts {
   readonly store: Store;

@@ -1,6 +1,7 @@
 // A frame from a client.
 
 import { type ClientMessage, isCounted } from "../protocol/index.ts";
+import type { TransportState, Turn, WaitingFrame } from "./connection-state.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import { isInvocation, passesTurn, runFrame, without } from "./frame.ts";
@@ -14,7 +15,6 @@ import { checkFlusher } from "./outbox.ts";
 import { passOn } from "./passing.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
 import { reopenByHandshake, reopenBySequence } from "./reopening.ts";
-import type { TransportState, Turn, WaitingFrame } from "./store.ts";
 import { acknowledge, acknowledgeSettled, arrive } from "./tally.ts";
 import { noteMessages } from "./telemetry.ts";
 import { isHttpTransport, silentAt } from "./transport-names.ts";

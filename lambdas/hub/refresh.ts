@@ -4,10 +4,11 @@
 // comes between is made again where the connection is then.
 
 import { type Admission, type AdmissionPorts, admit, isRefusal, queryValue } from "./admission.ts";
+import type { TransportState } from "./connection-state.ts";
 import { answerPreflight, corsHeaders } from "./cors.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { Clock, ConnectionTokenClaims, ConnectionTokens, Random } from "./ports.ts";
-import type { Store, TransportState } from "./store.ts";
+import type { Store } from "./store.ts";
 import { expiryOf } from "./token-expiry.ts";
 
 export interface RefreshPorts extends AdmissionPorts {

@@ -3,6 +3,7 @@
 // turn; what has not arrived goes out, and `onReconnected` runs when its turn comes.
 
 import type { Handshake } from "../protocol/index.ts";
+import type { TransportState, Turn } from "./connection-state.ts";
 import { type DispatchPorts, finishBehind } from "./dispatch.ts";
 import { endConnection } from "./ending.ts";
 import { greet } from "./greeting.ts";
@@ -11,7 +12,7 @@ import { detailOf, optionsOf } from "./hub-options.ts";
 import { runReconnected } from "./lifecycle-events.ts";
 import { TOO_OLD } from "./opening.ts";
 import { type OpenedOutbox, openOutbox } from "./outbox.ts";
-import type { Store, TransportState, Turn } from "./store.ts";
+import type { Store } from "./store.ts";
 import { expectFrom, LATE_COUNTING } from "./tally.ts";
 import { isHttpTransport, silentAt } from "./transport-names.ts";
 import { channelOf, drain, leaveTurn, newTurn, openContext, waitForTurn } from "./turn.ts";

@@ -2,13 +2,13 @@
 // was read, so a frame, a second sweeper or a late function may come between at any point.
 
 import { sayGoodbye } from "./closing.ts";
+import type { EndReason, SweeperLease, TransportState } from "./connection-state.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import { endConnection, isServed } from "./ending.ts";
 import { handshakeReply } from "./handshakes.ts";
 import { detailOf, optionsOf } from "./hub-options.ts";
 import { LEASE } from "./lease.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
-import type { EndReason, SweeperLease, TransportState } from "./store.ts";
 import { isHttpTransport, silentAt } from "./transport-names.ts";
 import { isFree, takeOver } from "./turn.ts";
 

@@ -2,10 +2,10 @@
 
 import { queryValue } from "./admission.ts";
 import { type ClosingPorts, sayGoodbye } from "./closing.ts";
+import type { ConnectionState, Session } from "./connection-state.ts";
 import type { Service } from "./define-service.ts";
 import type { ClientRequest, ConnectionTokens, Log } from "./ports.ts";
 import { protocolOf } from "./protocols.ts";
-import type { ConnectionState, Session } from "./store.ts";
 
 /** Query parameter with which a client brings its key: `/chat?resume=<secret>`. */
 export const RESUME_PARAMETER = "resume";

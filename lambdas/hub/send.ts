@@ -4,6 +4,7 @@
 import { isCounted } from "../protocol/index.ts";
 import { isRefusal } from "./admission.ts";
 import { byteLength } from "./channel.ts";
+import type { ConnectionState, TransportState } from "./connection-state.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import { leaveErrand } from "./errands.ts";
 import { passesTurn } from "./frame.ts";
@@ -20,7 +21,6 @@ import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { Runners } from "./ports.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
 import { receive } from "./receive.ts";
-import type { ConnectionState, TransportState } from "./store.ts";
 import { noteMessages } from "./telemetry.ts";
 import { formatOf, silentAt, transportNameOf } from "./transport-names.ts";
 import { isFree, putWaiting } from "./turn.ts";

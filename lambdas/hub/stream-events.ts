@@ -3,6 +3,7 @@
 
 import { isRefusal } from "./admission.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
+import type { ConnectionState } from "./connection-state.ts";
 import { leaveErrand } from "./errands.ts";
 import { answer, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
@@ -11,7 +12,6 @@ import { CHANGED } from "./poll.ts";
 import { protocolOf } from "./protocols.ts";
 import { openReader, type Reader } from "./reader.ts";
 import { REPLACED } from "./resume.ts";
-import type { ConnectionState } from "./store.ts";
 import { newHttpTransportId, transportNameOf } from "./transport-names.ts";
 
 /** A response that is written piece by piece. */

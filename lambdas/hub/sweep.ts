@@ -1,10 +1,10 @@
 // The sweeper: ends whoever fell silent, finishes what a dead function left, and says goodbye before the gateway's
 // two hours are over. Scheduled every minute, it ticks every five seconds until a newer one has begun.
 
+import type { SweeperLease } from "./connection-state.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import type { Log } from "./ports.ts";
 import { repair } from "./repair.ts";
-import type { SweeperLease } from "./store.ts";
 import { repairUser, tellsUsers } from "./user-events.ts";
 
 const TICK = 5_000;

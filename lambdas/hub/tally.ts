@@ -9,17 +9,17 @@
 //   repeated:  expected? forget it there : count it
 
 import { type ClientMessage, type Dialect, isCounted, toPortable } from "../protocol/index.ts";
-import type { Clock, Transports } from "./ports.ts";
 import {
   MOST_RECEIPTS,
   type Receipt,
-  type Store,
   type Tally,
   type TallyChange,
   type TransportState,
   type Trim,
   type Turn,
-} from "./store.ts";
+} from "./connection-state.ts";
+import type { Clock, Transports } from "./ports.ts";
+import type { Store } from "./store.ts";
 
 /** How much later than the frame behind it a frame's function may begin. Milliseconds. */
 const SETTLING = 3_000;

@@ -1,10 +1,10 @@
 // What a service tells of its work: a line of the log for each invocation, connect and disconnect, and counts. Never
 // arguments, results, tokens, or a user.
 
+import type { EndReason, TransportState } from "./connection-state.ts";
 import type { HubEntry } from "./define-service.ts";
 import type { Clock, Log, MetricName, Metrics } from "./ports.ts";
 import { TimeLimitError } from "./run-limited.ts";
-import type { EndReason, TransportState } from "./store.ts";
 import { type TraceContext, traceContextOf } from "./trace-context.ts";
 
 export interface TelemetryPorts {

@@ -1,6 +1,6 @@
 // When the access token of a user expires.
 
-import type { User } from "./store.ts";
+import type { User } from "./connection-state.ts";
 
 /** Epoch milliseconds, from `exp` in seconds; undefined when the claims do not say. */
 export function expiryOf({ claims }: User): number | undefined {

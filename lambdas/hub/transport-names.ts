@@ -1,9 +1,9 @@
 // What the id of a transport tells. A socket's is the gateway's; one over HTTP has an id of ours, which says what it is,
 // and whose.
 
+import { bufferedHint, type TransportState } from "./connection-state.ts";
 import type { Random } from "./ports.ts";
 import { isRaw, type Speaker } from "./protocols.ts";
-import { bufferedHint, type TransportState } from "./store.ts";
 
 /** A transport by SignalR's name. */
 export type TransportName = "WebSockets" | "ServerSentEvents" | "LongPolling";

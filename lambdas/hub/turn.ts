@@ -10,6 +10,7 @@ import type { ParsedFrame } from "../protocol/index.ts";
 import { runBeside } from "./beside.ts";
 import type { CallerPorts } from "./caller.ts";
 import { type Channel, openChannel, openNumberedChannel } from "./channel.ts";
+import type { Session, TransportState, Turn, WaitingFrame } from "./connection-state.ts";
 import { type DispatchContext, type DispatchPorts, failInvocation, finishBehind } from "./dispatch.ts";
 import { failFrame, isInvocation, runFrame, without } from "./frame.ts";
 import { takeBack, workKey } from "./hand-over.ts";
@@ -20,7 +21,6 @@ import { hasRoom, noteFrames } from "./notes.ts";
 import { sendQueued } from "./outbox.ts";
 import { protocolOf } from "./protocols.ts";
 import { openSlots, type Slots } from "./slots.ts";
-import type { Session, TransportState, Turn, WaitingFrame } from "./store.ts";
 import { ackOf, trimOf } from "./tally.ts";
 import { isQueued } from "./transport-names.ts";
 

@@ -6,10 +6,10 @@
 import type { ClientMessage } from "../protocol/index.ts";
 import { fromPortable, toPortable } from "../protocol/index.ts";
 import type { CallerPorts } from "./caller.ts";
+import type { TransportState } from "./connection-state.ts";
 import { HubException } from "./hub-exception.ts";
 import { optionsOf } from "./hub-options.ts";
 import type { Work } from "./ports.ts";
-import type { TransportState } from "./store.ts";
 
 /** How far behind a frame's function may start: an item is read once it is older. Milliseconds. */
 export const SETTLING = 1_000;

@@ -10,12 +10,13 @@
 // afterwards. A holder that dies leaves a lease, and the sweeper tells again, `redelivered`.
 
 import type { CallerPorts } from "./caller.ts";
+import type { SweeperLease } from "./connection-state.ts";
 import { createHubServer } from "./create-hub-server.ts";
 import type { UserEvent } from "./define-hub.ts";
 import type { HubEntry } from "./define-service.ts";
 import { LEASE, RUN_LIMIT } from "./lease.ts";
 import { runLimited } from "./run-limited.ts";
-import type { SweeperLease, UserState } from "./store.ts";
+import type { UserState } from "./user-store.ts";
 
 /** How long a user may have no connection before that is told, unless the hub says otherwise. Milliseconds. */
 const GRACE = 10_000;

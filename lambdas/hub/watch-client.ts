@@ -1,7 +1,7 @@
 // Whether the client of a method that runs is still there. Methods that are quick look at nothing.
 
 import type { CallerPorts } from "./caller.ts";
-import type { TransportState } from "./store.ts";
+import type { TransportState } from "./connection-state.ts";
 
 /** How long a method runs before anybody looks, and between two looks. Milliseconds. */
 const LOOK_INTERVAL = 3_000;

@@ -2,10 +2,10 @@
 
 import { fromPortable } from "../protocol/index.ts";
 import type { Caller, CallerPorts } from "./caller.ts";
+import type { Session, TransportState } from "./connection-state.ts";
 import { type DispatchContext, dispatchWork, failInvocation, type Invocation } from "./dispatch.ts";
 import { LEASE } from "./lease.ts";
 import type { Work } from "./ports.ts";
-import type { Session, TransportState } from "./store.ts";
 import { openContext } from "./turn.ts";
 import { closeUploads, readUploads } from "./uploads.ts";
 
