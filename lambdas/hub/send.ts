@@ -37,7 +37,15 @@ export interface SendRequest extends HttpRequest {
   readonly receivedAt: number;
 }
 
+type Verdict = Parameters<typeof answer>[2];
+
 const ACCEPTED = { status: 200 };
+/** What an invocation carries whose text is escaped, and a row whose records nobody can tell apart yet. Bytes. */
+const UNREAD_BYTES = 128 * 1024;
+const TOO_LARGE = {
+  status: 413,
+  body: `A request before the answer to the handshake has at most ${UNREAD_BYTES} bytes.`,
+};
 /** Messages that wait together in one row of the table, which holds 400 KB. Bytes. */
 const ROW_BYTES = 128 * 1024;
 /** How late a handshake may begin that was accepted before. Milliseconds. */
@@ -54,8 +62,8 @@ export async function send(ports: SendPorts, request: SendRequest): Promise<Http
     return answer(ports, request, { status: 405, body: "POST requests are not allowed for WebSocket connections." });
   }
   const { body } = request;
-  const isAccepted = body === "" || (await accept(ports, connection, body, request.receivedAt));
-  return answer(ports, request, isAccepted ? ACCEPTED : NOT_FOUND);
+  const accepted = body === "" ? ACCEPTED : await accept(ports, connection, body, request.receivedAt);
+  return answer(ports, request, accepted);
 }
 
 /** The client goes: ends its connection, and the poll that it left behind. */
@@ -82,15 +90,28 @@ function currentOf(found: Found): ConnectionState | undefined {
   return connection === undefined || connection.ended || tokenAge(found) !== "current" ? undefined : connection;
 }
 
-/** False when nobody takes it any more. */
 async function accept(
+  ports: SendPorts,
+  connection: ConnectionState,
+  body: string,
+  receivedAt: number,
+): Promise<Verdict> {
+  const { transportId } = connection;
+  if (connection.reading.greeted !== transportId) {
+    if (body.length > UNREAD_BYTES && !isRaw(connection)) return TOO_LARGE;
+    return (await acceptFirst(ports, connection, body, receivedAt)) ? ACCEPTED : NOT_FOUND;
+  }
+  return (await acceptRead(ports, connection, body, receivedAt)) ? ACCEPTED : NOT_FOUND;
+}
+
+/** False when nobody takes it any more, as below. */
+async function acceptRead(
   ports: SendPorts,
   connection: ConnectionState,
   body: string,
   receivedAt: number,
 ): Promise<boolean> {
   const { transportId, protocol } = connection;
-  if (connection.reading.greeted !== transportId) return acceptFirst(ports, connection, body, receivedAt);
   const hubProtocol = protocolOf(ports, connection);
   const text = hubProtocol.transferFormat === "Text" ? toText(body) : body;
   const { messages, error } = hubProtocol.parse(text);
@@ -155,7 +176,7 @@ async function acceptGreeted(
   receivedAt: number,
 ): Promise<boolean> {
   const now = await ports.store.connection(connectionId);
-  return now?.reading.greeted === transportId && accept(ports, now, body, receivedAt);
+  return now?.reading.greeted === transportId && acceptRead(ports, now, body, receivedAt);
 }
 
 function isOpen({ phase, resuming }: TransportState): boolean {

@@ -197,6 +197,27 @@ describe("sending", () => {
     expect(names()).toEqual([]);
   });
 
+  it("has at most 128 KB before the answer to the handshake, and may be repeated in parts", async () => {
+    const { service, runs } = await start();
+    const client = await PollingClient.open(service);
+    const most = 128 * 1024;
+    const tooLarge = { status: 413, text: `A request before the answer to the handshake has at most ${most} bytes.` };
+    const unread = JSON.stringify(named("1", "x".repeat(most)));
+    expect(await client.post(unread)).toMatchObject(tooLarge);
+    expect(await client.post(HANDSHAKE, unread)).toMatchObject(tooLarge);
+    expect(await client.post("\u0000".repeat(6 * 1024 * 1024 - 1))).toMatchObject({ status: 413 });
+    const records = Array.from({ length: 1000 }, (_, index) => ({
+      type: 1,
+      target: "note",
+      arguments: [`${index} ä`],
+    }));
+    await client.post(HANDSHAKE, ...records);
+    await client.post(named("2", "b"));
+    expect(await client.take(2)).toEqual([{}, completed("2", "b")]);
+    expect(runs).toEqual([...records.map((each) => each.arguments[0]), "b"]);
+    await client.delete();
+  });
+
   it("keeps the order of requests, also of such that came within a millisecond", async () => {
     const { service, clock, runs, goOn } = await start();
     const client = await PollingClient.greet(service);
