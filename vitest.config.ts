@@ -19,7 +19,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
-    testTimeout: 20_000,
+    // For what hangs; how fast anything is does not decide a test.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     maxWorkers: "100%",
   },
 });

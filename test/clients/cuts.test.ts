@@ -29,7 +29,7 @@ async function start() {
 }
 
 describe("a socket that is cut", () => {
-  it("at any point of an invocation costs nothing", { timeout: 60_000 }, async () => {
+  it("at any point of an invocation costs nothing", async () => {
     const { time, cutIn, wasCut, runs, events } = await start();
     const { connection, noticed } = resumableClient(time, "invocation");
     await time.until(connection.start());
@@ -48,7 +48,7 @@ describe("a socket that is cut", () => {
     expect(disorder(events.all)).toBeUndefined();
   });
 
-  it("at any point of a resume costs nothing but a reconnect with the same id", { timeout: 60_000 }, async () => {
+  it("at any point of a resume costs nothing but a reconnect with the same id", async () => {
     const { time, service, cutIn, runs, events } = await start();
     const { connection, noticed, told } = resumableClient(time, "resume");
     await time.until(connection.start());
@@ -70,7 +70,7 @@ describe("a socket that is cut", () => {
     expect(disorder(events.all)).toBeUndefined();
   });
 
-  it("at any point of a start leaves a client that can start again", { timeout: 60_000 }, async () => {
+  it("at any point of a start leaves a client that can start again", async () => {
     const { time, cutIn, events } = await start();
     let point = 0;
     do {

@@ -88,9 +88,7 @@ describe("over an event stream", () => {
 });
 
 describe("a quarter of an hour", () => {
-  it("passes for clients that receive or send: a key keeps the id when the function is over", {
-    timeout: 60_000,
-  }, async () => {
+  it("passes for clients that receive or send: a key keeps the id when the function is over", async () => {
     const { hubs, names } = recordedHub();
     const clock = new RunningClock();
     const time = await VirtualTime.serve({ hubs }, clock);

@@ -7,7 +7,7 @@ import { VirtualTime } from "./virtual-time.ts";
 const KEY = "0123456789abcdef0123456789abcdef";
 const MINUTE = 60_000;
 
-it("clients live for hours, whether they are idle, only send or only receive", { timeout: 60_000 }, async () => {
+it("clients live for hours, whether they are idle, only send or only receive", async () => {
   const hub = recordedHub();
   const time = await VirtualTime.serve({ hubs: hub.hubs });
   const { service, network } = time;

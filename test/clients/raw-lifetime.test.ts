@@ -33,7 +33,7 @@ async function serving() {
   };
 }
 
-it("a socket that only listens stays for as long as there is something to hear", { timeout: 60_000 }, async () => {
+it("a socket that only listens stays for as long as there is something to hear", async () => {
   const { time, events, open } = await serving();
   const listener = await open();
   for (const minutes of [6, 5]) {
@@ -48,7 +48,7 @@ it("a socket that only listens stays for as long as there is something to hear",
   expect(await time.until(events.next())).toBe("disconnected true undefined");
 });
 
-it("an idle socket is the gateway's to end, after ten minutes", { timeout: 60_000 }, async () => {
+it("an idle socket is the gateway's to end, after ten minutes", async () => {
   const { time, events, open } = await serving();
   const client = await open();
   await time.pass(10 * MINUTE - 1_000);
@@ -58,7 +58,7 @@ it("an idle socket is the gateway's to end, after ten minutes", { timeout: 60_00
   expect(await time.until(events.next())).toBe("disconnected false transport_lost");
 });
 
-it("a socket that is gone without a word is found out", { timeout: 60_000 }, async () => {
+it("a socket that is gone without a word is found out", async () => {
   const { time, events, open } = await serving();
   const client = await open();
   time.service.server.faults.dropDisconnects();
@@ -69,7 +69,7 @@ it("a socket that is gone without a word is found out", { timeout: 60_000 }, asy
   expect(events.all).toEqual(["connected", "disconnected false transport_lost"]);
 });
 
-it("an event stream that nobody reads ends when its function does", { timeout: 60_000 }, async () => {
+it("an event stream that nobody reads ends when its function does", async () => {
   const { time, events, url } = await serving();
   const { connectionToken } = await time.until(time.service.offer("/feed"));
   const leaving = new AbortController();

@@ -23,7 +23,7 @@ describe("a request to the table that is", () => {
   it.each([
     ["throttled", "before it is made"],
     ["cut off", "after it was made"],
-  ] as const)("%s, %s, is nobody's business", { timeout: 60_000 }, async (fault, when) => {
+  ] as const)("%s, %s, is nobody's business", async (fault, when) => {
     const hub = recordedHub();
     const time = await VirtualTime.serve({ hubs: hub.hubs });
     const { service } = time;

@@ -42,7 +42,7 @@ it.each([
   ["a plain connection", "/chat", false],
   ["one with a resume key", `/chat?resume=${KEY}`, false],
   ["a stateful one", "/chat", true],
-])("ends %s, whose client comes back with a new token", { timeout: 30_000 }, async (_title, path, isStateful) => {
+])("ends %s, whose client comes back with a new token", async (_title, path, isStateful) => {
   const { hub, time, noticed, connect } = await serve();
   const connection = await connect(() => 2 * MINUTE, path, isStateful);
   const other = await connect(() => 60 * MINUTE);
@@ -74,7 +74,7 @@ it("tells a client nothing but that it may reconnect", async () => {
   expect(hub.names()).toEqual(expect.arrayContaining(["disconnected false token_expired"]));
 });
 
-it("waits for the end of the token that came with the last resume", { timeout: 30_000 }, async () => {
+it("waits for the end of the token that came with the last resume", async () => {
   const { hub, time, noticed, connect } = await serve();
   const lifetimes = [2 * MINUTE, 2 * MINUTE, 4 * MINUTE, 10 * MINUTE, 10 * MINUTE];
   const connection = await connect(() => lifetimes.shift() ?? 10 * MINUTE, "/chat", true);

@@ -57,7 +57,7 @@ async function open(given: { presence?: HubPresenceOptions; fails?: boolean } = 
   };
 }
 
-describe("a user", { timeout: 60_000 }, () => {
+describe("a user", () => {
   it("is online with the first tab, and offline once, when the last has been gone for the grace", async () => {
     const { time, connect, told, goneFor } = await open();
     const first = await connect("ada");
@@ -195,7 +195,7 @@ describe("a request for the row of a user", () => {
     ["is lost, and made again", "after it was made", lost, /^online offline $/],
     ["fails its function", "before it is made", refused, /^(online )+(online again )*(offline )+(offline again )*$/],
     ["fails its function", "after it was made", refused, /^(online )?(online again )*(offline )?(offline again )*$/],
-  ] as const)("that %s, %s, leaves nothing untold", { timeout: 240_000 }, async (_what, when, fault, expected) => {
+  ] as const)("that %s, %s, leaves nothing untold", async (_what, when, fault, expected) => {
     const { time, connect, service, told } = await open();
     let failIn = Number.POSITIVE_INFINITY;
     service.eachTableClient((client) =>
@@ -231,7 +231,7 @@ describe("a request for the row of a user", () => {
   });
 });
 
-it("tells of many users each, exactly once", { timeout: 120_000 }, async () => {
+it("tells of many users each, exactly once", async () => {
   const { time, service, connect, told, goneFor } = await open();
   const users = Array.from({ length: 30 }, (_, index) => `user-${index}`);
   const tabs: HubConnection[] = [];

@@ -24,7 +24,7 @@ async function ask(world: WorkWorld, target: string, by = world.function()): Pro
 const errorOf = (target: string) => `An unexpected error occurred invoking '${target}' on the server.`;
 
 describe.each(["count", "slow", "collect"])("an invocation of '%s'", (target) => {
-  it("has one outcome when its worker dies after any of its writes", { timeout: 60_000 }, async () => {
+  it("has one outcome when its worker dies after any of its writes", async () => {
     let deaths = 0;
     for (let writes = 1; writes < MOST_WRITES; writes++) {
       const world = new WorkWorld();
@@ -43,9 +43,7 @@ describe.each(["count", "slow", "collect"])("an invocation of '%s'", (target) =>
     expect(deaths).toBeGreaterThan(2);
   });
 
-  it("has one outcome when the function that hands it over dies after any of its writes", {
-    timeout: 60_000,
-  }, async () => {
+  it("has one outcome when the function that hands it over dies after any of its writes", async () => {
     let deaths = 0;
     for (let writes = 1; writes < MOST_WRITES; writes++) {
       const world = new WorkWorld();
@@ -64,9 +62,7 @@ describe.each(["count", "slow", "collect"])("an invocation of '%s'", (target) =>
     expect(deaths).toBeGreaterThan(2);
   });
 
-  it("leaves nothing when the client is gone before its worker, whose death changes nothing", {
-    timeout: 60_000,
-  }, async () => {
+  it("leaves nothing when the client is gone before its worker, whose death changes nothing", async () => {
     for (let writes = 1; writes < MOST_WRITES; writes++) {
       const world = new WorkWorld();
       await world.open();

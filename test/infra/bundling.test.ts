@@ -40,7 +40,7 @@ describe("the functions, really bundled", () => {
     appendFileSync(entry, use.join("\n"));
     first = build(entry);
     second = build(entry);
-  }, 120_000);
+  });
 
   const names = ["connect", "message", "disconnect", "negotiate", "poll", "stream", "sweep", "work"];
 
