@@ -2,31 +2,24 @@
 // beside them, because a client sends nothing more before it has its answer, and a method may be waiting for that.
 
 import { isCounted } from "../protocol/index.ts";
-import { isRefusal } from "./admission.ts";
+import { isRefusal, type Refusal } from "./admission.ts";
 import { byteLength } from "./channel.ts";
+import { type ConnectPorts, connect } from "./connect.ts";
 import type { ConnectionState, TransportState } from "./connection-state.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import { leaveErrand } from "./errands.ts";
 import { passesTurn } from "./frame.ts";
-import {
-  answer,
-  type Found,
-  findHttpConnection,
-  type HttpConnectionPorts,
-  NOT_FOUND,
-  tokenAge,
-} from "./http-connection.ts";
+import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import { closeTooLarge } from "./message-size.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { Runners } from "./ports.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
 import { receive } from "./receive.ts";
 import { noteMessages } from "./telemetry.ts";
-import { formatOf, silentAt, transportNameOf } from "./transport-names.ts";
+import { formatOf, newHttpTransportId, silentAt, transportNameOf } from "./transport-names.ts";
 import { isFree, putWaiting } from "./turn.ts";
 
-export interface SendPorts extends DispatchPorts, HttpConnectionPorts {
-  readonly store: DispatchPorts["store"];
+export interface SendPorts extends DispatchPorts, ConnectPorts {
   readonly runners: Runners;
 }
 
@@ -35,6 +28,20 @@ export interface SendRequest extends HttpRequest {
   readonly body: string;
   /** When the gateway received it: epoch milliseconds. */
   readonly receivedAt: number;
+}
+
+/** A client may send before its first poll. Undefined when nobody may begin with this token any more. */
+async function begin(
+  ports: SendPorts,
+  request: SendRequest,
+  found: Found,
+): Promise<ConnectionState | Refusal | undefined> {
+  if (found.connection !== undefined && tokenAge(found) !== "newer") return undefined;
+  const transportId = newHttpTransportId(ports, "LongPolling", found.claims.connectionId);
+  const refusal = await connect(ports, { ...request, transportId });
+  // Its first poll may have been quicker.
+  const now = await findHttpConnection(ports, request);
+  return isRefusal(now) ? now : (currentOf(now) ?? refusal);
 }
 
 type Verdict = Parameters<typeof answer>[2];
@@ -56,8 +63,9 @@ const PAUSE = 100;
 export async function send(ports: SendPorts, request: SendRequest): Promise<HttpResponse> {
   const found = await findHttpConnection(ports, request);
   if (isRefusal(found)) return answer(ports, request, found);
-  const connection = currentOf(found);
+  const connection = currentOf(found) ?? (await begin(ports, request, found));
   if (connection === undefined) return answer(ports, request, NOT_FOUND);
+  if (isRefusal(connection)) return answer(ports, request, connection);
   if (transportNameOf(connection.transportId) === "WebSockets") {
     return answer(ports, request, { status: 405, body: "POST requests are not allowed for WebSocket connections." });
   }

@@ -181,6 +181,35 @@ describe("sending", () => {
     await client.delete();
   });
 
+  it("may be the first of all requests, before any poll, and comes but once beside one", async () => {
+    const { service, ended } = await start();
+    const client = await PollingClient.negotiate(service);
+    expect(await client.post(HANDSHAKE, named("1", "a"))).toMatchObject(EMPTY);
+    expect(await client.take(2)).toEqual([{}, completed("1", "a")]);
+    const quick = await PollingClient.negotiate(service);
+    const [polled, ...posted] = await Promise.all([quick.poll(), quick.post(HANDSHAKE), quick.post(named("2", "b"))]);
+    expect(posted.map(({ status }) => status)).toEqual([200, 200]);
+    const heard = [...polled.messages];
+    while (heard.length < 2) heard.push(...(await quick.take(1)));
+    expect(heard).toEqual([{}, completed("2", "b")]);
+    await Promise.all([client.delete(), quick.delete()]);
+    await ended();
+    expect(await ended()).toEqual(["connected", "connected", ...Array(2).fill("disconnected true undefined")]);
+  });
+
+  it("may take a connection over by its key, before any poll", async () => {
+    const { service, names } = await start();
+    const key = `/chat?resume=${"k".repeat(32)}`;
+    const client = await PollingClient.greet(service, key);
+    const again = await PollingClient.negotiate(service, key);
+    expect(again.offer.connectionId).toBe(client.offer.connectionId);
+    expect(await again.post(HANDSHAKE)).toMatchObject(EMPTY);
+    expect(await again.take(1)).toEqual([{}]);
+    expect(await again.invoke("echo", "back")).toEqual(completed("i", "back"));
+    expect(names()).toEqual(["connected", "reconnected"]);
+    await again.delete();
+  });
+
   it("of something else than a handshake at first is refused in the reference's words", async () => {
     const { service, clock, names } = await start();
     const client = await PollingClient.open(service);
@@ -309,10 +338,9 @@ describe("a request that is wrong", () => {
     }
   });
 
-  it("sends or ends before the first poll", async () => {
+  it("ends before the first poll", async () => {
     const { service } = await start();
     const client = await PollingClient.negotiate(service);
-    expect(await client.post(HANDSHAKE)).toMatchObject({ status: 404, text: "No Connection with that ID" });
     expect((await client.delete()).status).toBe(404);
   });
 
@@ -321,6 +349,7 @@ describe("a request that is wrong", () => {
     const client = await PollingClient.negotiate(service);
     clock.jump(21_000);
     expect(await client.poll()).toMatchObject({ status: 404, text: "No Connection with that ID" });
+    expect(await client.post(HANDSHAKE)).toMatchObject({ status: 404, text: "No Connection with that ID" });
   });
 
   it("has a verb that there is not", async () => {
@@ -384,10 +413,9 @@ describe("a request that is wrong", () => {
     const { hubs } = recordedHub();
     const service = await serve({ hubs, transports: ["WebSockets"] }, new RunningClock());
     const client = await PollingClient.negotiate(service);
-    expect(await client.poll()).toMatchObject({
-      status: 404,
-      text: "LongPolling transport not supported by this end point type",
-    });
+    const refused = { status: 404, text: "LongPolling transport not supported by this end point type" };
+    expect(await client.poll()).toMatchObject(refused);
+    expect(await client.post(HANDSHAKE)).toMatchObject(refused);
   });
 });
 
