@@ -1,18 +1,15 @@
-// A live dashboard: the past in pages, then figures as they come, and how many people look on. `npm start` serves the
-// hub at /dashboard, with the page at /dashboard/.
+// A live dashboard: the past in pages, then figures as they come, what a job pushes from outside (monitor.ts), and how
+// many people look on. `npm start` serves the hub at /dashboard, with the page at /dashboard/.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineHub, defineService } from "signalr-lambda";
 import { z } from "zod";
+import { type Figure, figureAt, lastSecond, SECOND } from "./figures.ts";
 
 interface DashboardClient {
   viewers(count: number): void;
-}
-
-export interface Figure {
-  /** Epoch milliseconds. */
-  readonly at: number;
-  readonly requests: number;
+  /** The busiest second of the last minute. */
+  peak(figure: Figure): void;
 }
 
 export interface FigurePage {
@@ -22,7 +19,6 @@ export interface FigurePage {
   readonly next: number | null;
 }
 
-const SECOND = 1_000;
 /** How long one stream lasts. */
 const STREAM = 600 * SECOND;
 /** Figures of one page of the past. */
@@ -67,15 +63,5 @@ export const dashboard = defineHub<DashboardClient>()({
     await hub.clients.group("viewers").viewers(await hub.presence.count({ group: "viewers" }));
   },
 });
-
-function lastSecond(): number {
-  return Math.floor(Date.now() / SECOND) * SECOND;
-}
-
-/** Made up. A real service reads figures where something writes them: a table, CloudWatch, … */
-function figureAt(at: number): Figure {
-  const seconds = at / SECOND;
-  return { at, requests: Math.round(100 + 60 * Math.sin(seconds / 7) + 30 * Math.sin(seconds / 2.3)) };
-}
 
 export default defineService({ hubs: { dashboard } });

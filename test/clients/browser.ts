@@ -21,29 +21,37 @@ export const CHROMIUM = {
 
 export interface Server {
   readonly url: string;
-  /** At once, so that clients are told nothing. */
+  /** At once, so that clients are told nothing. What runs beside it stays. */
   kill(): void;
+  /** As Ctrl+C does it. */
+  end(): void;
   /** On the same port. */
   restart(): Promise<void>;
 }
 
-/** Runs what `npm start` runs, from the built package, on a port of its own. */
-export async function startServer(): Promise<Server> {
-  let { child, url } = await spawnServer("0");
+/** Runs what `npm start` runs, from the built package, on a port of its own; beside it only what has `beside` in it. */
+export async function startServer(beside?: string): Promise<Server> {
+  let { child, url } = await spawnServer("0", beside);
   return {
     url,
     kill: () => void child.kill("SIGKILL"),
+    end: () => void child.kill("SIGTERM"),
     async restart() {
-      ({ child } = await spawnServer(new URL(url).port));
+      ({ child } = await spawnServer(new URL(url).port, beside));
     },
   };
 }
 
 /** Started when its first line says where it listens. */
-async function spawnServer(port: string): Promise<{ child: ChildProcess; url: string }> {
+async function spawnServer(port: string, beside: string | undefined): Promise<{ child: ChildProcess; url: string }> {
   const { scripts } = JSON.parse(await readFile(`${ROOT}package.json`, "utf8")) as { scripts: { start: string } };
-  const args = scripts.start.replace(/^node | --run "[^"]*"/g, "").replace(/--port \d+$/, `--port ${port}`);
-  const child = spawn(process.execPath, args.split(" "), { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+  const isWanted = (command: string) => beside !== undefined && command.includes(beside);
+  const [, ...args] = scripts.start
+    .replace(/ --run "([^"]*)"/g, (option, command) => (isWanted(command) ? option : ""))
+    .replace(/--port \d+$/, `--port ${port}`)
+    .match(/[^\s"]+|"[^"]*"/g) as string[];
+  const unquoted = args.map((arg) => arg.replaceAll('"', ""));
+  const child = spawn(process.execPath, unquoted, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await Promise.race([
     once(createInterface(child.stdout), "line"),
     once(child, "exit").then(([code]) => assert.fail(`The server ended with exit code ${code}.`)),

@@ -84,7 +84,8 @@ async function notify(page: Page, to: string, text: string): Promise<void> {
 }
 
 async function dashboard(context: BrowserContext): Promise<void> {
-  const [one, other] = await open(context, "dashboard/", "dashboard/");
+  const { url, end } = await startServer("dashboard");
+  const [one, other] = await open(context, `${url}/dashboard/`, `${url}/dashboard/`);
   const requests = (page: Page) => page.locator("#requests").textContent();
   await check("dashboard: loads the past in pages", () => has(one.locator("#loaded"), /^60 figures$/));
   await check("dashboard: shows figures as they come", async () => {
@@ -101,11 +102,15 @@ async function dashboard(context: BrowserContext): Promise<void> {
     await one.getByRole("button", { name: "Go on" }).click();
     await one.waitForFunction(`document.getElementById("requests").innerText !== ${JSON.stringify(paused)}`);
   });
+  await check("dashboard: shows what a job pushes from outside", async () => {
+    for (const page of [one, other]) await has(page.locator("#peak"), /^Peak: \d+ at /);
+  });
   await check("dashboard: counts who looks on", async () => {
     for (const page of [one, other]) await has(page.locator("#viewers"), /^2$/);
     await other.close({ runBeforeUnload: true });
     await has(one.locator("#viewers"), /^1$/);
   });
+  end();
 }
 
 async function board(context: BrowserContext): Promise<void> {
@@ -248,7 +253,7 @@ async function open<Paths extends string[]>(context: BrowserContext, ...paths: P
   const pages: Page[] = [];
   for (const path of paths) {
     const page = await context.newPage();
-    await page.goto(`${server.url}/${path}`);
+    await page.goto(new URL(path, `${server.url}/`).href);
     await state(page, "connected");
     pages.push(page);
   }

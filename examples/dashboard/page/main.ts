@@ -4,7 +4,8 @@ import { HubConnectionBuilder, type ISubscription } from "@microsoft/signalr";
 import { typed } from "signalr-lambda/client";
 import { element } from "../../shared/elements.ts";
 import { showError, stayConnected } from "../../shared/stay-connected.ts";
-import type { dashboard, Figure, FigurePage } from "../realtime.ts";
+import type { Figure } from "../figures.ts";
+import type { dashboard, FigurePage } from "../realtime.ts";
 
 /** Bars of the chart. */
 const SHOWN = 60;
@@ -23,6 +24,9 @@ const hub = typed<typeof dashboard>(connection);
 
 hub.on("viewers", (count) => {
   element("viewers", HTMLElement).textContent = String(count);
+});
+hub.on("peak", ({ at, requests }) => {
+  element("peak", HTMLElement).textContent = `Peak: ${requests} at ${new Date(at).toLocaleTimeString()}`;
 });
 pause.addEventListener("click", () => {
   isPaused = !isPaused;
