@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,8 @@ import { afterEach, expect, it, vi } from "vitest";
 import { TIME_TO_LIVE } from "../lambdas/aws/index.ts";
 import { deleteExpired } from "../lambdas/local/index.ts";
 import { FakeClock } from "./fake-clock.ts";
+import { Arrivals } from "./local/local-gateway.ts";
+import { type Line, recordingLog } from "./recording-log.ts";
 
 /** Milliseconds. Everything else on the clock sleeps longer. */
 const SWEEPER_TICK = 5_000;
@@ -88,6 +91,30 @@ it("leaves nothing in the table but the sweeper's lease when all clients have go
   const { client, name: tableName } = server.table;
   await deleteExpired({ client, tableName, attribute: TIME_TO_LIVE, now: clock.now() + 25 * 3_600_000 });
   expect(await rows(server)).toEqual(["SWEEP"]);
+});
+
+it("cuts a stream off when it closes, and says so", async () => {
+  const lines = new Arrivals<Line>();
+  const chat = defineHub()({
+    methods: {
+      async *endless(hub) {
+        yield "begun";
+        await once(hub.aborted, "abort");
+      },
+    },
+  });
+  const server = await startLocalServer(defineService({ hubs: { chat } }), { log: recordingLog(lines) });
+  const connection = await connect(server);
+  await new Promise<void>((resolve) => {
+    connection.stream("endless").subscribe({ next: () => resolve(), error: () => {}, complete: () => {} });
+  });
+  await server.close();
+  let line = await lines.next();
+  while (line.level !== "error") line = await lines.next();
+  expect([line.message, String(line.error)]).toEqual([
+    "A hub method failed.",
+    "CutOffError: The method was cut off: its server is closing.",
+  ]);
 });
 
 it("swaps the service and keeps what is connected", async () => {

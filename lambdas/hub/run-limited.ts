@@ -11,6 +11,14 @@ export class TimeLimitError extends Error {
   readonly code = "time_limit";
 }
 
+/** Whoever ran the code goes down: who slept on its clock was woken early. */
+class CutOffError extends Error {
+  override readonly name = "CutOffError";
+}
+
+/** A timer may be early. Milliseconds. */
+const EARLY = 1_000;
+
 /**
  * Runs `code` and then writes back what it changed on its caller; both within `milliseconds`. Never throws. When time
  * is up, the caller's `aborted` fires, its `hub` stops working, and the code is left behind.
@@ -22,11 +30,13 @@ export async function runLimited(
   code: () => unknown,
 ): Promise<RunOutcome> {
   const done = new AbortController();
+  const until = clock.now() + milliseconds;
   const timeUp = clock.sleep(milliseconds, done.signal).then((): RunOutcome => {
     if (done.signal.aborted) return { result: undefined };
-    const error = new TimeLimitError(
-      `The method ran longer than ${milliseconds / 1000} s, the most one function allows.`,
-    );
+    const error =
+      clock.now() < until - EARLY
+        ? new CutOffError("The method was cut off: its server is closing.")
+        : new TimeLimitError(`The method ran longer than ${milliseconds / 1000} s, the most one function allows.`);
     caller.expire(error);
     return { error };
   });

@@ -107,7 +107,9 @@ export class Invocations {
       this.#faults.strikeFunction(name);
       return { kind: "returned", result: await call(this.#functions, this.#context(TIME_LIMITS[name])) };
     } catch (error) {
-      this.#log.error("A function threw.", { function: name, error });
+      const isCutOff = this.#stopped.signal.aborted;
+      if (isCutOff) this.#log.info("A function was cut off: its server is closing.", { function: name, error });
+      else this.#log.error("A function threw.", { function: name, error });
       return { kind: "failed" };
     }
   }
