@@ -28,6 +28,7 @@ export interface Log {
 
 /** What is measured. The duration is in milliseconds; everything else is a count. */
 export type MetricName =
+  | "signalr.server.active_connections"
   | "signalr.server.connections.opened"
   | "signalr.server.connections.closed"
   | "signalr.server.messages.received"

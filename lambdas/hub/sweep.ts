@@ -20,12 +20,17 @@ export async function sweep(ports: DispatchPorts): Promise<void> {
   const stopAt = clock.now() + LIFE;
   const repairs = new Repairs(ports.log);
   let lease = await store.beginSweep();
+  let isCounted = false;
   while (clock.now() < stopAt) {
     const now = clock.now();
     const next = { ...lease, lastTick: now, notBefore: notBefore(ports, lease, now) };
     if (!(await store.keepSweeping(lease, next))) break;
     lease = next;
-    if ((await tick(ports, repairs, lease)) === 0) {
+    const { connections, users } = await tick(ports, repairs, lease);
+    // Once a minute: each line of it costs.
+    if (!isCounted) ports.metrics?.record({ "signalr.server.active_connections": connections }, {});
+    isCounted = true;
+    if (connections + users === 0) {
       await store.keepSweeping(lease, { ...lease, lastTick: 0 });
       break;
     }
@@ -42,18 +47,22 @@ function notBefore({ service, log }: DispatchPorts, lease: SweeperLease, now: nu
   return now + service.lifetime.clientTimeoutInterval;
 }
 
-/** Returns how many transports there are, and users whose going is to be told. */
-async function tick(ports: DispatchPorts, repairs: Repairs, lease: SweeperLease): Promise<number> {
-  let count = 0;
+/** How many connections there are, and users whose going is to be told. */
+async function tick(
+  ports: DispatchPorts,
+  repairs: Repairs,
+  lease: SweeperLease,
+): Promise<{ readonly connections: number; readonly users: number }> {
+  const count = { connections: 0, users: 0 };
   for await (const { transports, total } of ports.store.due(lease.lastTick)) {
-    count += total;
+    count.connections += total;
     for (const transport of transports) {
       repairs.add(`transport ${transport.transportId}`, () => repair(ports, transport, lease));
     }
   }
   for (const hub of [...ports.service.hubs.values()].filter(tellsUsers)) {
     for await (const { users, total } of ports.store.dueUsers(hub.path, lease.lastTick)) {
-      count += total;
+      count.users += total;
       for (const user of users) {
         repairs.add(`user ${hub.path} ${user.user}`, () => repairUser(ports, hub, user, lease));
       }

@@ -171,6 +171,23 @@ describe("a sweeper", () => {
     expect(await ports.store.transport(transportId)).toMatchObject({ phase: "open" });
   });
 
+  it("measures how many connections there are, once, and none in the end", async () => {
+    const recorded: unknown[] = [];
+    const ports = { ...openPorts(), metrics: { record: (...given: unknown[]) => void recorded.push(given) } };
+    await open(ports.store, "away", { deadline: clock.now() + MINUTE });
+    await open(ports.store, "here", { deadline: clock.now() + MINUTE });
+    const sweeping = sweep(ports);
+    await advance(170_000);
+    await sweeping;
+    expect(recorded.filter(isActive)).toEqual([[{ "signalr.server.active_connections": 2 }, {}]]);
+    await sweep(ports);
+    expect(recorded.filter(isActive).at(-1)).toEqual([{ "signalr.server.active_connections": 0 }, {}]);
+
+    function isActive(given: unknown): boolean {
+      return JSON.stringify(given).includes("active_connections");
+    }
+  });
+
   it("stops at its next tick when a newer one has begun", async () => {
     const ports = openPorts();
     await open(ports.store, "c", { deadline: clock.now() + 60 * MINUTE });
