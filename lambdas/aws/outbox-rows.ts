@@ -23,13 +23,14 @@ export function outboxRows(table: TableClient): OutboxVerbs {
       const asked = handshakes === undefined ? "" : ` AND ${isHandshake(handshakes)}`;
       const there = transportId === undefined ? "" : " AND #transport = :transport";
       const room = limit === undefined ? "" : "#room = if_not_exists(#room, :limit), ";
-      const isRoom = limit === undefined ? "" : "(attribute_not_exists(#room) OR #bytes < #room) AND ";
+      const isNew = "#nonce <> :nonce";
+      const isRoom = `attribute_not_exists(#room) AND ${isNew} OR #bytes < #room AND ${isNew}`;
       const row = await table.update(
         keys.connection(connectionId),
         "SET #last = if_not_exists(#last, :zero) + :one, #bytes = if_not_exists(#bytes, :zero) + :bytes, " +
           `${room}#nonce = :nonce, ` +
           "#flusher = if_not_exists(#flusher, :flusher), #flushingSince = if_not_exists(#flushingSince, :now)",
-        `${LIVES} AND (attribute_not_exists(#bytes) OR (${isRoom}#nonce <> :nonce))${asked}${there}`,
+        `${LIVES} AND (attribute_not_exists(#bytes) OR ${limit === undefined ? isNew : isRoom})${asked}${there}`,
         {
           ":zero": 0,
           ":one": 1,

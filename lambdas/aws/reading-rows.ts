@@ -33,7 +33,7 @@ export function readingRows(table: TableClient): ReadingVerbs {
         keys.connection(connectionId),
         `SET #reader = :reader${arrived}${handed === undefined ? "" : " REMOVE #handed, #handedBytes"}`,
         // The same made twice, as by a retry of the SDK, is one.
-        `${HAS_TRANSPORT} AND ((${isSeen} AND ${isHanded}) OR #reader = :reader)`,
+        `${HAS_TRANSPORT} AND (${isSeen} AND ${isHanded} OR #reader = :reader)`,
         {
           ":reader": reader,
           ":transport": transportId,

@@ -80,7 +80,7 @@ export function transportRows(table: TableClient): TransportVerbs {
     count: (id) => update(id, "ADD #waiting :one", LIVES, { ":one": 1 }),
     async steal(id, turn, seen) {
       // The same theft made twice, as by a retry of the SDK, is one theft.
-      const same = `#holder = :holder${seen === undefined ? "" : " OR (#holder = :seen AND #until = :seenUntil)"}`;
+      const same = `#holder = :holder${seen === undefined ? "" : " OR #holder = :seen AND #until = :seenUntil"}`;
       const state = await update(
         id,
         "SET #holder = :holder, #until = :until, #invocations = :invocations",
@@ -140,7 +140,7 @@ export function transportRows(table: TableClient): TransportVerbs {
     },
     markEnd: (id, reason, deadline) =>
       // The same mark made twice, as by a retry of the SDK, is one mark.
-      update(id, "SET #end = :end, #deadline = :deadline", `${LIVES} OR (#end = :end AND #deadline = :deadline)`, {
+      update(id, "SET #end = :end, #deadline = :deadline", `${LIVES} OR #end = :end AND #deadline = :deadline`, {
         ":end": JSON.stringify(reason),
         ":deadline": deadline,
       }),
@@ -167,7 +167,7 @@ function claimEnd(
   return update(
     transportId,
     `SET #phase = :ended, #ender = :ender, #deadline = :lease, #end = ${end}`,
-    `attribute_exists(#pk) AND attribute_not_exists(#next) AND ((${condition}) OR #ender = :ender)`,
+    `attribute_exists(#pk) AND attribute_not_exists(#next) AND (${condition} OR #ender = :ender)`,
     { ...phases("ended"), ":ender": ender, ":lease": until, ":reason": JSON.stringify(reason), ...values },
   );
 }
@@ -195,7 +195,7 @@ function stillAs(from: EndFrom): { readonly condition: string; readonly values: 
 /** Reads eventually: whatever is done about a row is conditional on it anyway. */
 async function* due(table: TableClient, now: number): AsyncGenerator<{ transports: TransportState[]; total: number }> {
   // A frame was counted, and its function died before it took the free turn.
-  const stranded = "(attribute_exists(#waiting) AND attribute_not_exists(#holder))";
+  const stranded = "attribute_exists(#waiting) AND attribute_not_exists(#holder)";
   const filter = `#deadline < :now OR #until < :now OR #rotateAt < :now OR #authUntil < :now OR ${stranded}`;
   const partitions = transportPartitions.map((pk) =>
     table.query(pk, { filter, values: { ":now": now }, consistent: false }),
@@ -241,7 +241,7 @@ function isPlain(receipts: readonly Receipt[]): string {
   if (receipts.length === 0) return present;
   return (
     `${present} AND attribute_not_exists(#expected) AND ` +
-    "(attribute_not_exists(#recent) OR (size(#recent) < :most AND NOT contains(#recent, :first)))"
+    "(attribute_not_exists(#recent) OR size(#recent) < :most AND NOT contains(#recent, :first))"
   );
 }
 

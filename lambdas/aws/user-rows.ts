@@ -48,9 +48,9 @@ export function userRows(table: TableClient): UserVerbs {
       const row = await table.update(
         keys.user(seen.hub, seen.user),
         `SET #phase = :phase, #holder = :holder, #until = :until${fromOnline ? ", #gone = :arrival" : ""}`,
-        `(#phase = :seen AND #holder = :seenHolder AND #until = :seenUntil${fromOnline ? " AND #arrival = :arrival" : ""})` +
+        `#phase = :seen AND #holder = :seenHolder AND #until = :seenUntil${fromOnline ? " AND #arrival = :arrival" : ""}` +
           // The same claim made twice, as by a retry of the SDK, is one claim.
-          " OR (#phase = :phase AND #holder = :holder AND #until = :until)",
+          " OR #phase = :phase AND #holder = :holder AND #until = :until",
         {
           ":phase": phase,
           ":holder": holder,
@@ -74,7 +74,7 @@ export function userRows(table: TableClient): UserVerbs {
       return (await table.update(key, change, mine, { ...values, ":online": "online", ":nobody": 0 })) !== undefined;
     },
     async *dueUsers(hub, now) {
-      const filter = "(#until > :nobody AND #until < :now) OR (#until = :nobody AND #checkAt < :now)";
+      const filter = "#until > :nobody AND #until < :now OR #until = :nobody AND #checkAt < :now";
       const values = { ":now": now, ":nobody": 0 };
       // Eventually: whatever is done about a row is conditional on it.
       const partitions = userPartitions(hub).map((pk) => table.query(pk, { filter, values, consistent: false }));

@@ -35,9 +35,9 @@ export function workRows(table: TableClient): WorkStore {
       const values = { ":worker": worker, ":until": until };
       const change = "SET #worker = :worker, #until = :until";
       const isOwn = "#worker = :worker AND attribute_not_exists(#died)";
-      const isFree = `attribute_exists(#pk) AND (attribute_not_exists(#worker) OR (${isOwn}))`;
+      const isFree = `attribute_exists(#pk) AND (attribute_not_exists(#worker) OR ${isOwn})`;
       if ((await table.update(row, change, isFree, values)) !== undefined) return "claimed";
-      const isDead = "attribute_exists(#pk) AND (#until < :now OR (#worker = :worker AND #died = :true))";
+      const isDead = "attribute_exists(#pk) AND (#until < :now OR #worker = :worker AND #died = :true)";
       const found = await table.update(row, `${change}, #died = :true`, isDead, {
         ...values,
         ":now": now,
