@@ -1,11 +1,11 @@
 // Functions without a memory: every event finds handlers, clients and a service that nothing has used before, and is
 // handed over as the copy that Lambda makes of it. The author's closures are all that is shared, and they are the tests'.
 
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import type { Service } from "signalr-lambda";
 import { dynamoDBStore } from "../../lambdas/aws/index.ts";
 import type { Functions, SdkRequestHandler } from "../../lambdas/local/index.ts";
-import { UNUSED } from "../../lambdas/local-database.ts";
+import { embeddedClient } from "../../lambdas/local-database.ts";
 import { type FunctionRoom, handlersOf, sharedFunctions } from "../../lambdas/local-functions.ts";
 
 /** @param watch is shown every client of DynamoDB before it is used. */
@@ -13,7 +13,7 @@ export function freshFunctions(watch: (client: DynamoDBClient) => void): Functio
   return sharedFunctions((service, means): Functions => {
     const instance = () => {
       const requestHandler = copying(means.database.requestHandler as SdkRequestHandler);
-      const client = new DynamoDBClient({ ...UNUSED, requestHandler });
+      const client = embeddedClient(requestHandler);
       watch(client);
       const [connections, lambda] = [copying(means.connections), copying(means.lambda)];
       const store = dynamoDBStore(client, means.database.tableName);
