@@ -5,7 +5,7 @@
 import { it } from "vitest";
 import { readThrough } from "./reading-world.ts";
 
-const runs = Number(process.env.MODEL_RUNS ?? 200);
+const runs = Number(process.env.MODEL_RUNS ?? 100);
 const first = Number(process.env.MODEL_SEED ?? 1);
 
 it("hands over every message, in the order of its sender, and once", { timeout: 3_600_000 }, async () => {

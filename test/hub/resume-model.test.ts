@@ -6,7 +6,7 @@
 import { it } from "vitest";
 import { resumeThrough } from "./resume-world.ts";
 
-const runs = Number(process.env.MODEL_RUNS ?? 120);
+const runs = Number(process.env.MODEL_RUNS ?? 60);
 const first = Number(process.env.MODEL_SEED ?? 1);
 
 it("keeps a connection one, and its messages in order, however often its client comes back", {

@@ -5,7 +5,7 @@
 import { it } from "vitest";
 import { liveThrough } from "./turn-world.ts";
 
-const runs = Number(process.env.MODEL_RUNS ?? 500);
+const runs = Number(process.env.MODEL_RUNS ?? 250);
 const first = Number(process.env.MODEL_SEED ?? 1);
 
 it.each([

@@ -6,7 +6,7 @@
 import { it } from "vitest";
 import { liveThrough } from "./user-world.ts";
 
-const runs = Number(process.env.MODEL_RUNS ?? 250);
+const runs = Number(process.env.MODEL_RUNS ?? 125);
 const first = Number(process.env.MODEL_SEED ?? 1);
 
 it("tells that users come and go, whoever comes between and whoever dies", { timeout: 3_600_000 }, async () => {
