@@ -220,7 +220,8 @@ describe("a polled connection", () => {
     const before = clock.now();
     const client = await PollingClient.greet(service);
     const deadline = await deadlineOf(client);
-    expect(deadline).toBeGreaterThanOrEqual(before + HOLD + SILENCE);
+    // From the answer to its last poll on. If that poll was there before the handshake, it may have been held all along.
+    expect(deadline).toBeGreaterThanOrEqual(before + SILENCE);
     expect(deadline).toBeLessThanOrEqual(clock.now() + HOLD + SILENCE);
     const over = ended();
     await passBeyond(deadline);
