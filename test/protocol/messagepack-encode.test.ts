@@ -190,8 +190,10 @@ describe("the stock client", () => {
 
   it("reads the same in both protocols, whatever is sent", () => {
     const finite = { withDate: false, withMap: true, withSet: true, withSparseArray: true };
+    // Which the stock client's library refuses.
+    const key = fc.string().filter((name) => name !== "__proto__");
     fc.assert(
-      fc.property(fc.anything({ ...finite, values: [json, fc.integer(), fc.string()], maxDepth: 4 }), (sent) => {
+      fc.property(fc.anything({ ...finite, key, values: [json, fc.integer(), fc.string()], maxDepth: 4 }), (sent) => {
         const message = { kind: "completion", id: "1", result: [sent] } as const;
         const [{ result }] = read(encode(message)) as unknown as [{ result: unknown }];
         const text = core.encode(message).slice(0, -1);
