@@ -47,7 +47,7 @@ async function openEmbedded(dataDir: string | undefined): Promise<Opened> {
   };
 }
 
-/** Signs nothing: that would be a twentieth of a local server's work, and nobody reads it. */
+/** Signs nothing: nobody would read it, and it takes time with every request. */
 export function embeddedClient(requestHandler: SdkRequestHandler): DynamoDBClient {
   return new DynamoDBClient({ ...UNUSED, signer: { sign: async (request) => request }, requestHandler });
 }

@@ -35,7 +35,7 @@ export interface QueryOptions {
 
 /**
  * A table, and what can be done to one of its items at a time. In conditions AND binds closer than OR; parentheses that
- * say the same cost the embedded engine, whose parser takes three times as long for each level.
+ * say the same cost the embedded engine, whose parser reads them again at each level.
  */
 export interface TableClient {
   /** Consistent. */

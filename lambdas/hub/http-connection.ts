@@ -31,6 +31,11 @@ export function tokenAge({ claims, connection }: Found): "current" | "newer" | "
   return claims.issuedAt > issuedAt ? "newer" : "older";
 }
 
+/** The connection, unless this token is to open a transport: its first one, or one that takes over. */
+export function begun(found: Found): ConnectionState | undefined {
+  return tokenAge(found) === "newer" ? undefined : found.connection;
+}
+
 const NO_ID: Refusal = { status: 400, body: "Connection ID required" };
 export const NOT_FOUND: Refusal = { status: 404, body: "No Connection with that ID" };
 const FORBIDDEN: Refusal = { status: 403, body: "Forbidden" };

@@ -7,7 +7,7 @@ import { platformOf } from "./client-platform.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { leaveErrand } from "./errands.ts";
-import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
+import { answer, begun, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
 import { isRaw, protocolOf } from "./protocols.ts";
@@ -25,9 +25,9 @@ export async function poll(ports: ConnectPorts, request: HttpRequest): Promise<H
   if (isRefusal(found)) return answer(ports, request, found);
   const refused = refuseTransport(found.hub, "LongPolling");
   if (refused !== undefined) return answer(ports, request, refused);
-  const { connection, claims } = found;
-  if (connection === undefined || tokenAge(found) === "newer") {
-    const transportId = newHttpTransportId(ports, "LongPolling", claims.connectionId);
+  const connection = begun(found);
+  if (connection === undefined) {
+    const transportId = newHttpTransportId(ports, "LongPolling", found.claims.connectionId);
     const refusal = await connect(ports, { ...request, transportId });
     return answer(ports, request, refusal ?? { status: 200, headers: BYTES });
   }

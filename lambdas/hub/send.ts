@@ -9,7 +9,7 @@ import type { ConnectionState, TransportState } from "./connection-state.ts";
 import type { DispatchPorts } from "./dispatch.ts";
 import { leaveErrand } from "./errands.ts";
 import { passesTurn } from "./frame.ts";
-import { answer, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
+import { answer, begun, type Found, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import { closeTooLarge } from "./message-size.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import type { Runners } from "./ports.ts";
@@ -29,22 +29,6 @@ export interface SendRequest extends HttpRequest {
   /** When the gateway received it: epoch milliseconds. */
   readonly receivedAt: number;
 }
-
-/** A client may send before its first poll. Undefined when nobody may begin with this token any more. */
-async function begin(
-  ports: SendPorts,
-  request: SendRequest,
-  found: Found,
-): Promise<ConnectionState | Refusal | undefined> {
-  if (found.connection !== undefined && tokenAge(found) !== "newer") return undefined;
-  const transportId = newHttpTransportId(ports, "LongPolling", found.claims.connectionId);
-  const refusal = await connect(ports, { ...request, transportId });
-  // Its first poll may have been quicker.
-  const now = await findHttpConnection(ports, request);
-  return isRefusal(now) ? now : (currentOf(now) ?? refusal);
-}
-
-type Verdict = Parameters<typeof answer>[2];
 
 const ACCEPTED = { status: 200 };
 /** What an invocation carries whose text is escaped, and a row whose records nobody can tell apart yet. Bytes. */
@@ -70,8 +54,10 @@ export async function send(ports: SendPorts, request: SendRequest): Promise<Http
     return answer(ports, request, { status: 405, body: "POST requests are not allowed for WebSocket connections." });
   }
   const { body } = request;
-  const accepted = body === "" ? ACCEPTED : await accept(ports, connection, body, request.receivedAt);
-  return answer(ports, request, accepted);
+  const isRead = connection.reading.greeted === connection.transportId || isRaw(connection);
+  if (!isRead && body.length > UNREAD_BYTES) return answer(ports, request, TOO_LARGE);
+  const isAccepted = body === "" || (await accept(ports, connection, body, request.receivedAt));
+  return answer(ports, request, isAccepted ? ACCEPTED : NOT_FOUND);
 }
 
 /** The client goes: ends its connection, and the poll that it left behind. */
@@ -93,33 +79,34 @@ export async function stop(ports: SendPorts, request: HttpRequest): Promise<Http
   return answer(ports, request, { status: 202 });
 }
 
+/** A client may send before its first poll. Undefined when nobody may begin with this token any more. */
+async function begin(
+  ports: SendPorts,
+  request: SendRequest,
+  found: Found,
+): Promise<ConnectionState | Refusal | undefined> {
+  if (begun(found) !== undefined) return undefined;
+  const transportId = newHttpTransportId(ports, "LongPolling", found.claims.connectionId);
+  const refusal = await connect(ports, { ...request, transportId });
+  // Its first poll may have been quicker.
+  const now = await findHttpConnection(ports, request);
+  return isRefusal(now) ? now : (currentOf(now) ?? refusal);
+}
+
 function currentOf(found: Found): ConnectionState | undefined {
   const { connection } = found;
   return connection === undefined || connection.ended || tokenAge(found) !== "current" ? undefined : connection;
 }
 
+/** False when nobody takes it any more. */
 async function accept(
-  ports: SendPorts,
-  connection: ConnectionState,
-  body: string,
-  receivedAt: number,
-): Promise<Verdict> {
-  const { transportId } = connection;
-  if (connection.reading.greeted !== transportId) {
-    if (body.length > UNREAD_BYTES && !isRaw(connection)) return TOO_LARGE;
-    return (await acceptFirst(ports, connection, body, receivedAt)) ? ACCEPTED : NOT_FOUND;
-  }
-  return (await acceptRead(ports, connection, body, receivedAt)) ? ACCEPTED : NOT_FOUND;
-}
-
-/** False when nobody takes it any more, as below. */
-async function acceptRead(
   ports: SendPorts,
   connection: ConnectionState,
   body: string,
   receivedAt: number,
 ): Promise<boolean> {
   const { transportId, protocol } = connection;
+  if (connection.reading.greeted !== transportId) return acceptFirst(ports, connection, body, receivedAt);
   const hubProtocol = protocolOf(ports, connection);
   const text = hubProtocol.transferFormat === "Text" ? toText(body) : body;
   const { messages, error } = hubProtocol.parse(text);
@@ -184,7 +171,7 @@ async function acceptGreeted(
   receivedAt: number,
 ): Promise<boolean> {
   const now = await ports.store.connection(connectionId);
-  return now?.reading.greeted === transportId && acceptRead(ports, now, body, receivedAt);
+  return now?.reading.greeted === transportId && accept(ports, now, body, receivedAt);
 }
 
 function isOpen({ phase, resuming }: TransportState): boolean {

@@ -5,7 +5,7 @@ import { isRefusal } from "./admission.ts";
 import { type ConnectPorts, connect } from "./connect.ts";
 import type { ConnectionState } from "./connection-state.ts";
 import { leaveErrand } from "./errands.ts";
-import { answer, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
+import { answer, begun, findHttpConnection, NOT_FOUND, tokenAge } from "./http-connection.ts";
 import type { HttpRequest, HttpResponse } from "./negotiate.ts";
 import { refuseTransport } from "./offered-transports.ts";
 import { CHANGED } from "./poll.ts";
@@ -65,13 +65,13 @@ async function begin(
   if (isRefusal(found)) return answer(ports, request, found);
   const refused = refuseTransport(found.hub, "ServerSentEvents");
   if (refused !== undefined) return answer(ports, request, refused);
-  const { connection, claims } = found;
-  if (connection !== undefined && tokenAge(found) !== "newer") {
+  const connection = begun(found);
+  if (connection !== undefined) {
     if (connection.ended || tokenAge(found) === "older") return answer(ports, request, NOT_FOUND);
     const isStream = transportNameOf(connection.transportId) === "ServerSentEvents";
     return answer(ports, request, isStream ? { status: 409 } : CHANGED);
   }
-  const { connectionId } = claims;
+  const { connectionId } = found.claims;
   const transportId = newHttpTransportId(ports, "ServerSentEvents", connectionId);
   const refusal = await connect(ports, { ...request, transportId });
   return refusal === undefined ? { connectionId, transportId } : answer(ports, request, refusal);

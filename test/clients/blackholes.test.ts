@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { recordedHub } from "./recorded-hub.ts";
-import { calls } from "./running-service.ts";
+import { resumableClient } from "./resumable-client.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 const KEY = "0123456789abcdef0123456789abcdef";
@@ -19,18 +19,9 @@ describe("a network that is silent for", () => {
     const hub = recordedHub();
     const time = await VirtualTime.serve({ hubs: hub.hubs });
     const { service, network } = time;
-    const builder = service
-      .build(`/chat?resume=${KEY}`, network.options)
-      .withAutomaticReconnect()
-      .withStatefulReconnect();
-    const connection = service.track(builder.build());
-    const seen: string[] = [];
-    connection.onreconnecting(() => seen.push("reconnecting"));
-    connection.onreconnected((id) => seen.push(id === connectionId ? "reconnected" : "reconnected anew"));
-    connection.onclose(() => seen.push("closed"));
+    const { connection, noticed, told } = resumableClient(time, KEY);
     await time.until(connection.start());
     const { connectionId } = connection;
-    const told = calls(connection, "told");
     await time.until(connection.invoke("join", "room"));
     await time.pass(60_000);
 
@@ -41,9 +32,8 @@ describe("a network that is silent for", () => {
     network.open();
     await time.pass(60_000);
 
-    expect(seen).toEqual(
-      { nothing: [], resumed: ["reconnecting", "reconnected"], ended: ["reconnecting", "reconnected anew"] }[outcome],
-    );
+    expect(connection.connectionId === connectionId).toBe(outcome !== "ended");
+    expect(noticed).toEqual(outcome === "nothing" ? [] : ["reconnecting", `reconnected ${connection.connectionId}`]);
     expect(await time.until(connection.invoke("echo", "here"))).toBe("here");
     if (outcome !== "ended") {
       await time.until(connection.invoke("tell", "room", "still a member"));

@@ -5,6 +5,7 @@ import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
 import type { ServiceOptions } from "signalr-lambda";
 import { expect, it } from "vitest";
 import { recordedHub } from "./recorded-hub.ts";
+import { resumableClient } from "./resumable-client.ts";
 import { RunningClock } from "./running-clock.ts";
 import { serve } from "./running-service.ts";
 import { VirtualTime } from "./virtual-time.ts";
@@ -86,25 +87,17 @@ it.each([
 it("a client that has had stateful reconnect waits for a socket: by another transport it would not send or hear anything", async () => {
   const hub = recordedHub();
   const time = await VirtualTime.serve({ hubs: hub.hubs });
-  const { service, network } = time;
-  const { faults } = service.server;
-  const builder = service
-    .build(`/chat?resume=${KEY}`, network.options)
-    .withAutomaticReconnect()
-    .withStatefulReconnect();
-  const connection = service.track(builder.build());
-  const noticed: unknown[] = [];
-  connection.onreconnecting(() => noticed.push("reconnecting"));
-  connection.onreconnected((id) => noticed.push(id));
+  const { faults, transports } = time.service.server;
+  const { connection, noticed } = resumableClient(time, KEY);
   await time.until(connection.start());
   const { connectionId } = connection;
   await time.until(connection.invoke("join", "room"));
   faults.blockSockets(9_000);
-  for (const { id } of service.server.transports()) faults.cut(id);
+  for (const { id } of transports()) faults.cut(id);
   await time.pass(5_000);
   expect(noticed).toEqual(["reconnecting"]);
   await time.pass(10_000);
-  expect(noticed).toEqual(["reconnecting", connectionId]);
+  expect(noticed).toEqual(["reconnecting", `reconnected ${connectionId}`]);
   expect(transportOf(connection)).toBe("WebSocketTransport");
   expect(await time.until(connection.invoke("echo", "here"))).toBe("here");
 });
